@@ -1,0 +1,202 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""Check what the role was given, before anything is touched.
+
+Types and choices are `meta/argument_specs.yml`'s affair; here is what a type
+cannot say. Each problem is one text: the variable, what is wrong with it, and
+what to write instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+import posixpath
+import re
+import shlex
+from typing import Any, Iterable, Iterator, Mapping, Sequence
+
+PREFIX = "python_service_"
+#: What the role sets for others to read; no input.
+FACTS = ("python_service_result",)
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+# useradd(8) and groupadd(8), and the limit of utmp(5)
+_ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
+_PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+")
+_PROGRAM = re.compile(r"(\./|/)?[A-Za-z0-9_][A-Za-z0-9._+-]*(/[A-Za-z0-9_][A-Za-z0-9._+-]*)*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DIRECTIVE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+
+#: Sections of a service's unit (systemd.unit(5), systemd.service(5)).
+SECTIONS = ("Unit", "Service", "Install")
+#: Directives that have a variable of their own.
+_OWNED = {
+    ("Unit", "Description"): "description",
+    ("Service", "Type"): "type",
+    ("Service", "ExecStart"): "command",
+    ("Service", "User"): "user",
+    ("Service", "Group"): "group",
+}
+
+
+def unknown_variables(given: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Problems with variables that begin with the role's prefix and are none of its own."""
+    known = [*known, *FACTS]
+    problems = []
+    for name in sorted(given):
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; write {close[0]}" if close else ""
+            problems.append(f"{name}: the role has no such variable{hint}")
+    return problems
+
+
+def problems(arguments: Mapping[str, Any]) -> list[str]:
+    """All that is wrong with the role's arguments, named without their prefix.
+
+    They have passed the argument specification, so that types are right.
+    """
+    found = [*_names(arguments)]
+    if arguments["state"] != "absent":
+        found += _command(arguments.get("command"))
+        found += _texts(arguments)
+        if not arguments.get("src"):
+            found.append(_problem("src", "is missing; write the directory or the .py file to ship"))
+        found += _environment(arguments["environment"])
+        found += _unit_options(arguments["unit_options"])
+    return found
+
+
+def program(command: str) -> list[str]:
+    """The words of a command as ``ExecStart=`` splits them, for looking at only."""
+    return shlex.split(command)
+
+
+def _problem(name: str, text: str) -> str:
+    return f"{PREFIX}{name}: {text}"
+
+
+def _names(arguments: Mapping[str, Any]) -> Iterator[str]:
+    if not _NAME.fullmatch(arguments["name"]):
+        yield _problem(
+            "name",
+            f"{arguments['name']!r} cannot name a unit and an account; write lower-case letters, "
+            "digits, _ and -, a letter first, at most 31 characters",
+        )
+    for key in ("user", "group"):
+        if not _ACCOUNT.fullmatch(arguments[key]):
+            yield _problem(key, f"{arguments[key]!r} is no name of an account; see useradd(8)")
+    for key in ("root", "python"):
+        path = arguments[key]
+        if not _PATH.fullmatch(path) or posixpath.normpath(path) != path:
+            yield _problem(
+                key,
+                f"{path!r} will not do; write an absolute path of letters, digits and . _ + -, "
+                "with no part that begins with a dot",
+            )
+
+
+def _texts(arguments: Mapping[str, Any]) -> Iterator[str]:
+    yield from _line("description", arguments["description"])
+    if arguments["description"].endswith("\\"):
+        # systemd.syntax(7): it would join the next line to this one.
+        yield _problem("description", "ends with a backslash; leave it out")
+
+
+def _line(name: str, value: str, where: str = "") -> Iterator[str]:
+    bad = _CONTROL.search(value)
+    if bad:
+        what = "a newline" if bad.group() in "\r\n" else f"the character {bad.group()!r}"
+        yield _problem(name, f"{where}holds {what}, which a unit cannot; leave it out")
+
+
+def _command(command: str | None) -> Iterator[str]:
+    if not command or not command.strip():
+        yield _problem("command", "is missing; write what to run, such as 'python -m demo'")
+        return
+    bad = list(_line("command", command))
+    if bad:
+        yield from bad
+        return
+    try:
+        words = program(command)
+    except ValueError as error:
+        yield _problem("command", f"{error} in {command!r}; close the quotes")
+        return
+    if command.endswith("\\"):
+        yield _problem("command", "ends with a backslash; leave it out")
+    if not _PROGRAM.fullmatch(words[0]) or ".." in words[0].split("/"):
+        yield _problem(
+            "command",
+            f"{words[0]!r} is no program; write the name of one in the environment, "
+            "an absolute path, or ./ and a path in the source",
+        )
+    elif "/" in words[0] and not words[0].startswith(("/", "./")):
+        yield _problem("command", f"{words[0]!r} is ambiguous; write './{words[0]}'")
+
+
+def _environment(environment: Mapping[Any, Any]) -> Iterator[str]:
+    for name, value in environment.items():
+        if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+            yield _problem(
+                "environment",
+                f"{name!r} is no name of a variable; write letters, digits and _, no digit first",
+            )
+        elif name == "PYTHON_SERVICE_RELEASE":
+            yield _problem("environment", f"{name} is set by the role; leave it out")
+        elif isinstance(value, bool):
+            yield _problem("environment", f"{name} is a boolean; write the text that is meant, in quotes")
+        elif not isinstance(value, (str, int, float)):
+            yield _problem("environment", f"{name} is {_kind(value)}; write a text or a number")
+        else:
+            yield from _line("environment", str(value), f"{name} ")
+
+
+def _unit_options(options: Mapping[Any, Any]) -> Iterator[str]:
+    for section, directives in options.items():
+        if section not in SECTIONS:
+            yield _problem("unit_options", _unknown("section", section, SECTIONS))
+        elif not isinstance(directives, dict):
+            yield _problem(
+                "unit_options", f"{section} is {_kind(directives)}; write {{directive: value}}"
+            )
+        else:
+            for directive, value in directives.items():
+                yield from _directive(section, directive, value)
+
+
+def _directive(section: str, directive: Any, value: Any) -> Iterator[str]:
+    where = f"{section}.{directive} "
+    if not isinstance(directive, str) or not _DIRECTIVE.fullmatch(directive):
+        yield _problem("unit_options", f"{where}is no name of a directive; see systemd.directives(7)")
+        return
+    if (section, directive) in _OWNED:
+        yield _problem(
+            "unit_options", f"{where}has a variable; write {PREFIX}{_OWNED[section, directive]}"
+        )
+        return
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, (str, int, float)):
+            yield _problem(
+                "unit_options",
+                f"{where}is {_kind(item)}; write a text, a number, a boolean or a list of them",
+            )
+        else:
+            yield from _line("unit_options", str(item), where)
+            if str(item).endswith("\\"):
+                yield _problem("unit_options", f"{where}ends with a backslash; leave it out")
+
+
+def _unknown(what: str, name: Any, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(str(name), known, n=1)
+    expected = close[0] if close else "one of " + ", ".join(known)
+    return f"{name!r} is no {what} of a service's unit; write {expected}"
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "empty"
+    return {dict: "a dictionary", list: "a list"}.get(
+        next((kind for kind in (dict, list) if isinstance(value, kind)), type(None)), "no text"
+    )
