@@ -17,19 +17,16 @@ if str(_ROLE / "module_utils") not in ansible.module_utils.__path__:
     # Ansible sends a role's module_utils to hosts, but does not import them here.
     ansible.module_utils.__path__.append(str(_ROLE / "module_utils"))
 
-from ansible.module_utils.python_service_host import Layout  # noqa: E402
-from ansible.module_utils.python_service_source import (  # noqa: E402
-    Source,
-    SourceError,
-    pack,
-    scan,
-)
+from ansible.module_utils.python_service_host import Layout
+from ansible.module_utils.python_service_source import Source, SourceError, pack, scan
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
     """The controller's half of `library/python_service_publish.py`."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         arguments = self._task.args
         release = arguments["release"]
@@ -47,10 +44,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except SourceError as error:
             raise AnsibleActionFail(f"python_service_src: {error}") from error
 
-    def _publish(self, source: Source, handler: Source, task_vars: dict[str, Any]) -> dict[str, Any]:
+    def _publish(
+        self, source: Source, handler: Source, task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
         self._make_tmp_path()
         try:
-            remote = self._connection._shell.join_path(self._connection._shell.tmpdir, "release.tar.gz")
+            remote = self._connection._shell.join_path(
+                self._connection._shell.tmpdir, "release.tar.gz"
+            )
             with tempfile.NamedTemporaryFile(prefix="python_service-", suffix=".tar.gz") as archive:
                 pack({"app": source, "handler": handler}, archive.file)
                 archive.flush()

@@ -13,7 +13,8 @@ import os
 import struct
 import tempfile
 import time
-from typing import Mapping, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from .python_service_host import UNITS, Layout, read, run, show, write
 
@@ -21,6 +22,8 @@ from .python_service_host import UNITS, Layout, read, run, show, write
 RELEASE_FIELD = "PYTHON_SERVICE_RELEASE"
 #: Seconds that a service without readiness has to stay up before it counts as started.
 SETTLE = 3.0
+#: Where PID 1 leaves what journald has to know of each invocation.
+SYSTEMD_RECORDS = "/run/systemd/units"
 _STATUS = (
     "ActiveState",
     "SubState",
@@ -119,7 +122,7 @@ def running_release(unit: str) -> str | None:
     what the service was started with, whatever has been loaded since.
     """
     try:
-        with open(f"/run/systemd/units/log-extra-fields:{unit}", "rb") as file:
+        with open(f"{SYSTEMD_RECORDS}/log-extra-fields:{unit}", "rb") as file:
             data = file.read()
     except FileNotFoundError:
         return None
@@ -180,21 +183,29 @@ def _start(layout: Layout) -> None:
 def _failure(layout: Layout, invocation: str, status: Mapping[str, str], words: str) -> str:
     state = f"{status['ActiveState']} ({status['SubState']}), result {status['Result']}"
     if status["ExecMainStatus"] not in ("", "0"):
-        kind = {"1": "exit status", "2": "signal", "3": "signal"}.get(status["ExecMainCode"], "status")
+        kind = {"1": "exit status", "2": "signal", "3": "signal"}.get(
+            status["ExecMainCode"], "status"
+        )
         state += f", {kind} {status['ExecMainStatus']}"
     lines = [f"{layout.unit} did not come up: {state}"]
-    run(["journalctl", "--sync"])
-    entries = run(
-        ["journalctl", f"_SYSTEMD_INVOCATION_ID={invocation}", "--priority", "warning"]
-        + ["--lines", "20", "--output", "cat", "--no-pager", "--quiet"]
-    ).stdout.splitlines()
-    if entries:
-        lines += ["Its journal at warning and worse:", *(f"  {entry}" for entry in entries)]
-    else:
-        lines.append(f"Its journal holds no warning; see: journalctl -u {layout.name} -n 50")
-    if not entries and words.strip():
+    if words.strip():
         lines.append(words.strip())
-    return "\n".join(lines)
+    return "\n".join([*lines, *_journal(invocation)])
+
+
+def _journal(invocation: str) -> list[str]:
+    """The words of one invocation for people: its warnings and worse, or its last words."""
+    run(["journalctl", "--sync"])
+    command = ["journalctl", f"_SYSTEMD_INVOCATION_ID={invocation}", "--lines", "20"]
+    command += ["--output", "cat", "--no-pager", "--quiet"]
+    for heading, options in (
+        ("Its journal at warning and worse:", ["--priority", "warning"]),
+        ("Its journal, which holds no warning:", []),
+    ):
+        entries = run([*command, *options]).stdout.splitlines()
+        if entries:
+            return [heading, *(f"  {entry}" for entry in entries)]
+    return ["Its journal is empty."]
 
 
 def _link(layout: Layout, release: str) -> None:

@@ -13,7 +13,8 @@ import os
 import stat
 import subprocess
 import tempfile
-from typing import Any, Mapping, NamedTuple, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 UNITS = "/etc/systemd/system"
 #: The first words of every unit file that the role writes: what tells its own from others.
@@ -83,8 +84,7 @@ def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[s
         command,
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         encoding="utf-8",
         errors="backslashreplace",
         check=False,
@@ -211,8 +211,10 @@ def _root_problems(layout: Layout) -> list[str]:
                 return [f"python_service_root: {path} is no directory; name a real one"]
             if status.st_uid != 0 or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 return [
-                    f"python_service_root: {path} can be written by others than root, "
-                    "who could replace the service's code; name a directory that is root's"
+                    (
+                        f"python_service_root: {path} can be written by others than root, "
+                        "who could replace the service's code; name a directory that is root's"
+                    )
                 ]
         if path == "/":
             return []
@@ -224,18 +226,26 @@ def _python_problems(python: str) -> list[str]:
     try:
         result = run([python, "-c", probe])
     except OSError as error:
-        others = sorted(glob.glob("/usr/bin/python3*[0-9]") + glob.glob("/usr/local/bin/python3*[0-9]"))
+        others = sorted(
+            glob.glob("/usr/bin/python3*[0-9]") + glob.glob("/usr/local/bin/python3*[0-9]")
+        )
         instead = " or ".join(others) if others else "the path of a Python that you install there"
         return [
-            f"python_service_python: {python} cannot be run on this host ({error.strerror}); "
-            f"write {instead}"
+            (
+                f"python_service_python: {python} cannot be run on this host ({error.strerror}); "
+                f"write {instead}"
+            )
         ]
     if result.returncode != 0:
-        return [f"python_service_python: {python} cannot make environments: {result.stderr.strip()}"]
+        return [
+            f"python_service_python: {python} cannot make environments: {result.stderr.strip()}"
+        ]
     version = tuple(int(word) for word in result.stdout.split())
     if version < OLDEST_PYTHON:
         return [
-            f"python_service_python: {python} is Python {'.'.join(map(str, version))}; "
-            f"name one that is {'.'.join(map(str, OLDEST_PYTHON))} or newer"
+            (
+                f"python_service_python: {python} is Python {'.'.join(map(str, version))}; "
+                f"name one that is {'.'.join(map(str, OLDEST_PYTHON))} or newer"
+            )
         ]
     return []

@@ -13,7 +13,8 @@ import difflib
 import posixpath
 import re
 import shlex
-from typing import Any, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 PREFIX = "python_service_"
 #: What the role sets for others to read; no input.
@@ -46,8 +47,10 @@ def unknown_variables(given: Iterable[str], known: Iterable[str]) -> list[str]:
     problems = []
     for name in sorted(given):
         if name.startswith(PREFIX) and name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; write {close[0]}" if close else ""
+            # The prefix is alike in all of them: only the rest tells which one was meant.
+            rests = [other[len(PREFIX) :] for other in known]
+            close = difflib.get_close_matches(name[len(PREFIX) :], rests, n=1)
+            hint = f"; write {PREFIX}{close[0]}" if close else ""
             problems.append(f"{name}: the role has no such variable{hint}")
     return problems
 
@@ -62,35 +65,36 @@ def problems(arguments: Mapping[str, Any]) -> list[str]:
         found += _command(arguments.get("command"))
         found += _texts(arguments)
         if not arguments.get("src"):
-            found.append(_problem("src", "is missing; write the directory or the .py file to ship"))
+            found.append(problem("src", "is missing; write the directory or the .py file to ship"))
         found += _environment(arguments["environment"])
         found += _unit_options(arguments["unit_options"])
     return found
 
 
-def program(command: str) -> list[str]:
+def words_of(command: str) -> list[str]:
     """The words of a command as ``ExecStart=`` splits them, for looking at only."""
     return shlex.split(command)
 
 
-def _problem(name: str, text: str) -> str:
+def problem(name: str, text: str) -> str:
+    """One problem: the variable ``name``, given without its prefix, and what is wrong with it."""
     return f"{PREFIX}{name}: {text}"
 
 
 def _names(arguments: Mapping[str, Any]) -> Iterator[str]:
     if not _NAME.fullmatch(arguments["name"]):
-        yield _problem(
+        yield problem(
             "name",
             f"{arguments['name']!r} cannot name a unit and an account; write lower-case letters, "
             "digits, _ and -, a letter first, at most 31 characters",
         )
     for key in ("user", "group"):
         if not _ACCOUNT.fullmatch(arguments[key]):
-            yield _problem(key, f"{arguments[key]!r} is no name of an account; see useradd(8)")
+            yield problem(key, f"{arguments[key]!r} is no name of an account; see useradd(8)")
     for key in ("root", "python"):
         path = arguments[key]
         if not _PATH.fullmatch(path) or posixpath.normpath(path) != path:
-            yield _problem(
+            yield problem(
                 key,
                 f"{path!r} will not do; write an absolute path of letters, digits and . _ + -, "
                 "with no part that begins with a dot",
@@ -101,54 +105,56 @@ def _texts(arguments: Mapping[str, Any]) -> Iterator[str]:
     yield from _line("description", arguments["description"])
     if arguments["description"].endswith("\\"):
         # systemd.syntax(7): it would join the next line to this one.
-        yield _problem("description", "ends with a backslash; leave it out")
+        yield problem("description", "ends with a backslash; leave it out")
 
 
 def _line(name: str, value: str, where: str = "") -> Iterator[str]:
     bad = _CONTROL.search(value)
     if bad:
         what = "a newline" if bad.group() in "\r\n" else f"the character {bad.group()!r}"
-        yield _problem(name, f"{where}holds {what}, which a unit cannot; leave it out")
+        yield problem(name, f"{where}holds {what}, which a unit cannot; leave it out")
 
 
 def _command(command: str | None) -> Iterator[str]:
     if not command or not command.strip():
-        yield _problem("command", "is missing; write what to run, such as 'python -m demo'")
+        yield problem("command", "is missing; write what to run, such as 'python -m demo'")
         return
     bad = list(_line("command", command))
     if bad:
         yield from bad
         return
     try:
-        words = program(command)
+        words = words_of(command)
     except ValueError as error:
-        yield _problem("command", f"{error} in {command!r}; close the quotes")
+        yield problem("command", f"{error} in {command!r}; close the quotes")
         return
     if command.endswith("\\"):
-        yield _problem("command", "ends with a backslash; leave it out")
+        yield problem("command", "ends with a backslash; leave it out")
     if not _PROGRAM.fullmatch(words[0]) or ".." in words[0].split("/"):
-        yield _problem(
+        yield problem(
             "command",
             f"{words[0]!r} is no program; write the name of one in the environment, "
             "an absolute path, or ./ and a path in the source",
         )
     elif "/" in words[0] and not words[0].startswith(("/", "./")):
-        yield _problem("command", f"{words[0]!r} is ambiguous; write './{words[0]}'")
+        yield problem("command", f"{words[0]!r} is ambiguous; write './{words[0]}'")
 
 
 def _environment(environment: Mapping[Any, Any]) -> Iterator[str]:
     for name, value in environment.items():
         if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
-            yield _problem(
+            yield problem(
                 "environment",
                 f"{name!r} is no name of a variable; write letters, digits and _, no digit first",
             )
         elif name == "PYTHON_SERVICE_RELEASE":
-            yield _problem("environment", f"{name} is set by the role; leave it out")
+            yield problem("environment", f"{name} is set by the role; leave it out")
         elif isinstance(value, bool):
-            yield _problem("environment", f"{name} is a boolean; write the text that is meant, in quotes")
+            yield problem(
+                "environment", f"{name} is a boolean; write the text that is meant, in quotes"
+            )
         elif not isinstance(value, (str, int, float)):
-            yield _problem("environment", f"{name} is {_kind(value)}; write a text or a number")
+            yield problem("environment", f"{name} is {_kind(value)}; write a text or a number")
         else:
             yield from _line("environment", str(value), f"{name} ")
 
@@ -156,9 +162,9 @@ def _environment(environment: Mapping[Any, Any]) -> Iterator[str]:
 def _unit_options(options: Mapping[Any, Any]) -> Iterator[str]:
     for section, directives in options.items():
         if section not in SECTIONS:
-            yield _problem("unit_options", _unknown("section", section, SECTIONS))
+            yield problem("unit_options", _unknown("section", section, SECTIONS))
         elif not isinstance(directives, dict):
-            yield _problem(
+            yield problem(
                 "unit_options", f"{section} is {_kind(directives)}; write {{directive: value}}"
             )
         else:
@@ -169,23 +175,25 @@ def _unit_options(options: Mapping[Any, Any]) -> Iterator[str]:
 def _directive(section: str, directive: Any, value: Any) -> Iterator[str]:
     where = f"{section}.{directive} "
     if not isinstance(directive, str) or not _DIRECTIVE.fullmatch(directive):
-        yield _problem("unit_options", f"{where}is no name of a directive; see systemd.directives(7)")
+        yield problem(
+            "unit_options", f"{where}is no name of a directive; see systemd.directives(7)"
+        )
         return
     if (section, directive) in _OWNED:
-        yield _problem(
+        yield problem(
             "unit_options", f"{where}has a variable; write {PREFIX}{_OWNED[section, directive]}"
         )
         return
     for item in value if isinstance(value, list) else [value]:
         if not isinstance(item, (str, int, float)):
-            yield _problem(
+            yield problem(
                 "unit_options",
                 f"{where}is {_kind(item)}; write a text, a number, a boolean or a list of them",
             )
         else:
             yield from _line("unit_options", str(item), where)
             if str(item).endswith("\\"):
-                yield _problem("unit_options", f"{where}ends with a backslash; leave it out")
+                yield problem("unit_options", f"{where}ends with a backslash; leave it out")
 
 
 def _unknown(what: str, name: Any, known: Sequence[str]) -> str:

@@ -13,7 +13,8 @@ import json
 import os
 import shutil
 import tempfile
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from .python_service_host import Layout, read_made, run, write
 from .python_service_source import scan, unpack

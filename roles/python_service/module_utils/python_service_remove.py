@@ -20,47 +20,60 @@ def remove(layout: Layout, check: bool) -> list[str]:
 
     With ``check`` nothing is touched, and the answer is the same.
     """
-    removed = []
-    unit = os.path.join(UNITS, layout.unit)
-    if is_own_unit(unit):
-        removed.append(unit)
-        if not check:
-            _do("systemctl", "disable", "--now", "--quiet", layout.unit)
-            os.unlink(unit)
-            _do("systemctl", "daemon-reload")
-            run(["systemctl", "reset-failed", layout.unit])
+    return [*_remove_unit(layout, check), *_remove_files(layout, check)]
+
+
+def _remove_unit(layout: Layout, check: bool) -> list[str]:
+    path = os.path.join(UNITS, layout.unit)
+    if not is_own_unit(path):
+        return []
+    if not check:
+        _do("systemctl", "disable", "--now", "--quiet", layout.unit)
+        os.unlink(path)
+        _do("systemctl", "daemon-reload")
+        run(["systemctl", "reset-failed", layout.unit])
+    return [path]
+
+
+def _remove_files(layout: Layout, check: bool) -> list[str]:
     made = read_made(layout)
     if made is None:
-        return removed
-    for kind, command in (("users", "userdel"), ("groups", "groupdel")):
-        for name in made[kind]:
-            if _is_there(kind, name) and not _is_used_elsewhere(kind, name, layout):
-                removed.append(f"{kind[:-1]} {name}")
-                if not check:
-                    _do(command, name)
-    removed.append(layout.base)
+        return []
+    accounts = [
+        (kind, name)
+        for kind in ("user", "group")
+        for name in made[f"{kind}s"]
+        if _is_there(kind, name) and not _is_used_elsewhere(kind, name, layout)
+    ]
     if not check:
-        for name in ("releases", "environments", ".incoming-*"):
-            for path in glob.glob(os.path.join(layout.base, name)):
-                shutil.rmtree(path)
-        for name in ("current", ".current-*"):
-            for path in glob.glob(os.path.join(layout.base, name)):
-                os.unlink(path)
+        for kind, name in accounts:
+            # A group may have gone with its user: login.defs(5), USERGROUPS_ENAB.
+            if _is_there(kind, name):
+                _do(f"{kind}del", name)
+        for pattern in ("releases", "environments", "current", ".incoming-*", ".current-*"):
+            for path in glob.glob(os.path.join(layout.base, pattern)):
+                _delete(path)
         # The last one: until here, a run that is cut off can be repeated.
         os.unlink(layout.made)
         if not os.listdir(layout.base):
             os.rmdir(layout.base)
-    return removed
+    return [*(f"{kind} {name}" for kind, name in accounts), layout.base]
+
+
+def _delete(path: str) -> None:
+    if os.path.islink(path):
+        os.unlink(path)
+    else:
+        shutil.rmtree(path)
 
 
 def _is_there(kind: str, name: str) -> bool:
-    return run(["getent", {"users": "passwd", "groups": "group"}[kind], name]).returncode == 0
+    return run(["getent", {"user": "passwd", "group": "group"}[kind], name]).returncode == 0
 
 
 def _is_used_elsewhere(kind: str, name: str, layout: Layout) -> bool:
-    directive = {"users": "User", "groups": "Group"}[kind]
     return any(
-        f"\n{directive}={name}\n" in (read(path) or "")
+        f"\n{kind.capitalize()}={name}\n" in (read(path) or "")
         for path in glob.glob(os.path.join(UNITS, "*.service"))
         if os.path.basename(path) != layout.unit
     )

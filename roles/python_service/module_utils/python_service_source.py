@@ -20,7 +20,8 @@ import posixpath
 import shutil
 import stat
 import tarfile
-from typing import IO, Iterable, Iterator, Mapping, NamedTuple, Sequence, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import IO, NamedTuple, cast
 
 DIRECTORY, FILE, LINK = "directory", "file", "link"
 _CHUNK = 1 << 20
@@ -131,33 +132,39 @@ def unpack(archive: str, target: str) -> None:
     the owner who runs this. Raises `SourceError` for a member that would land
     outside ``target``, and for one that is no file, directory or symbolic link.
     """
-    links = []
-    with tarfile.open(archive, mode="r|gz", errors="surrogateescape") as tar:
-        for member in tar:
-            parts = member.name.split("/")
-            if member.name.startswith("/") or any(part in ("", ".", "..") for part in parts):
-                raise SourceError(f"archive member {member.name!r} has an unsafe name")
-            path = os.path.join(target, member.name)
-            if member.isdir():
-                os.makedirs(path, mode=0o755, exist_ok=True)
-            elif member.issym():
-                _check_link(member.name, member.linkname)
-                # Made when all files are there, so that no file is written through one.
-                links.append((path, member.linkname))
-            elif member.isreg():
-                os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-                content = tar.extractfile(member)
-                mode = 0o755 if member.mode & 0o100 else 0o644
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-                with os.fdopen(os.open(path, flags, mode), "wb") as file:
-                    assert content is not None  # isreg() says so
-                    shutil.copyfileobj(content, file, _CHUNK)
-                    os.fchmod(file.fileno(), mode)
-                os.utime(path, (member.mtime, member.mtime))
-            else:
-                raise SourceError(f"archive member {member.name!r} is no file, directory or link")
-    for path, linkname in links:
-        os.symlink(linkname, path)
+    umask = os.umask(0o022)
+    try:
+        with tarfile.open(archive, mode="r|gz", errors="surrogateescape") as tar:
+            links = [link for member in tar for link in _extract(tar, member, target)]
+        for path, linkname in links:
+            os.symlink(linkname, path)
+    finally:
+        os.umask(umask)
+
+
+def _extract(
+    tar: tarfile.TarFile, member: tarfile.TarInfo, target: str
+) -> Iterator[tuple[str, str]]:
+    """Unpack one member; a link is given back, since no file must be written through one."""
+    parts = member.name.split("/")
+    if member.name.startswith("/") or any(part in ("", ".", "..") for part in parts):
+        raise SourceError(f"archive member {member.name!r} has an unsafe name")
+    path = os.path.join(target, member.name)
+    if member.isdir():
+        os.makedirs(path, exist_ok=True)
+    elif member.issym():
+        _check_link(member.name, member.linkname)
+        yield path, member.linkname
+    elif member.isreg():
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        mode = 0o755 if member.mode & stat.S_IXUSR else 0o644
+        content = cast("IO[bytes]", tar.extractfile(member))
+        with os.fdopen(os.open(path, flags, mode), "wb") as file:
+            shutil.copyfileobj(content, file, _CHUNK)
+        os.utime(path, (member.mtime, member.mtime))
+    else:
+        raise SourceError(f"archive member {member.name!r} is no file, directory or link")
 
 
 def _walk(root: str, directory: str, exclude: Sequence[str]) -> Iterator[Entry]:
@@ -198,16 +205,9 @@ def _entry(root: str, path: str) -> Entry:
             return Entry(path, FILE, bool(status.st_mode & stat.S_IXUSR), reader.hexdigest())
     except OSError as error:
         raise SourceError(f"{full} cannot be read: {error.strerror}") from error
-    for name, test in (
-        ("device", stat.S_ISBLK),
-        ("device", stat.S_ISCHR),
-        ("pipe", stat.S_ISFIFO),
-    ):
-        if test(status.st_mode):
-            break
-    else:
-        name = "socket"
-    raise SourceError(f"{full} is a {name}; take it away or exclude it")
+    kinds = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
+    kind = kinds.get(stat.S_IFMT(status.st_mode), "device")
+    raise SourceError(f"{full} is a {kind}; take it away or exclude it")
 
 
 def _check_link(path: str, target: str) -> None:

@@ -8,7 +8,8 @@ template holds the form of a unit, and no user's text is ever rendered as one.
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import jinja2
 

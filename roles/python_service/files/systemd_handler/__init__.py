@@ -1,0 +1,25 @@
+"""Logging for Python programs that run under systemd.
+
+The journal reads what a service prints: ``<3>`` at the start of a line makes it
+an error, and the end of the line ends the entry. This package writes log records
+in that form, one entry each, and turns to plain readable lines wherever the
+journal does not listen::
+
+    import logging
+    import systemd_handler
+
+    systemd_handler.install(logging.INFO)
+    logging.getLogger(__name__).warning("disk %s is nearly full", "sda1")
+
+Standard library only, Python 3.9 and later.
+Sources: sd-daemon(3), systemd.exec(5), sd_notify(3).
+"""
+
+from systemd_handler._handler import SystemdHandler
+from systemd_handler._install import install
+from systemd_handler._levels import ALERT, EMERGENCY, NOTICE, name_levels
+from systemd_handler._notify import notify
+
+__all__ = ["ALERT", "EMERGENCY", "NOTICE", "SystemdHandler", "install", "notify"]
+
+name_levels()

@@ -1,0 +1,43 @@
+"""Which priority of syslog(3) a level of `logging` has.
+
+`logging` lacks three of syslog's eight priorities, so this module adds a level
+for each of them. Source for the priorities: sd-daemon(3).
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_right
+
+NOTICE = 25
+"""Normal but worth a look: priority 5."""
+
+ALERT = 60
+"""Someone must act at once: priority 1."""
+
+EMERGENCY = 70
+"""The system is unusable: priority 0, which journald shows on every terminal."""
+
+_STEPS = (logging.INFO, NOTICE, logging.WARNING, logging.ERROR, logging.CRITICAL)
+_URGENT = {ALERT: 1, EMERGENCY: 0}
+
+
+def name_levels() -> None:
+    """Give the three levels their names, unless the program has named those numbers itself."""
+    for number, name in (
+        (NOTICE, "NOTICE"),
+        (ALERT, "ALERT"),
+        (EMERGENCY, "EMERGENCY"),
+    ):
+        if logging.getLevelName(number) == f"Level {number}":
+            logging.addLevelName(number, name)
+
+
+def priority(level: int) -> int:
+    """Return the priority, 0 (emergency) to 7 (debug), of any level number.
+
+    A level belongs to the highest standard one that it reaches. The two priorities
+    above critical disturb people, so only `ALERT` and `EMERGENCY` themselves give
+    them: a library's level of 1000 is critical and no emergency.
+    """
+    return _URGENT.get(level, 7 - bisect_right(_STEPS, level))

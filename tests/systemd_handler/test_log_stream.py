@@ -1,0 +1,125 @@
+"""Each handler decides for its own stream whether journald reads it."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from systemd_handler import SystemdHandler
+from systemd_handler._journald import under_journald
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.systemd_handler.conftest import Journal
+
+    LoggerOf = Callable[[logging.Handler], logging.Logger]
+    LogTo = Callable[[logging.Handler, str], None]
+
+
+@pytest.fixture
+def log_to(logger_of: LoggerOf) -> LogTo:
+    return lambda handler, message: logger_of(handler).error(message)
+
+
+def test_the_named_stream_is_the_journal(journal: Journal) -> None:
+    assert under_journald(journal.stream.fileno())
+
+
+def test_another_descriptor_is_not(journal: Journal, tmp_path: Path) -> None:
+    with open(tmp_path / "log", "w", encoding="utf-8") as file:
+        assert not under_journald(file.fileno())
+
+
+def test_a_closed_descriptor_is_not(journal: Journal) -> None:
+    fd = os.dup(journal.stream.fileno())
+    assert under_journald(fd)
+    os.close(fd)
+    assert not under_journald(fd)
+
+
+@pytest.mark.parametrize("value", [None, "", "8", "8:", "x:y", "8:1:2"])
+def test_without_a_proper_variable_nothing_is(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    if value is None:
+        monkeypatch.delenv("JOURNAL_STREAM")
+    else:
+        monkeypatch.setenv("JOURNAL_STREAM", value)
+    assert not under_journald(journal.stream.fileno())
+
+
+def test_a_file_gets_readable_text_though_the_variable_is_inherited(
+    journal: Journal, tmp_path: Path, log_to: LogTo
+) -> None:
+    with open(tmp_path / "log", "w", encoding="utf-8") as file:
+        log_to(SystemdHandler(file), "C:\\temp\n\tnext\x1b[2J\ud800")
+    assert (tmp_path / "log").read_text("utf-8") == "C:\\temp\n\tnext\\x1b[2J\\ud800\n"
+
+
+def test_a_file_keeps_its_own_encoding(tmp_path: Path, log_to: LogTo) -> None:
+    with open(tmp_path / "log", "w", encoding="utf-16") as file:
+        handler = SystemdHandler(file)
+        log_to(handler, "Grüße")
+        log_to(handler, "nochmals")
+    assert (tmp_path / "log").read_text("utf-16") == "Grüße\nnochmals\n"
+
+
+def test_the_journal_gets_utf_8_whatever_the_stream_would_write(
+    journal: Journal, log_to: LogTo
+) -> None:
+    latin = io.TextIOWrapper(journal.stream.detach(), encoding="latin-1")
+    log_to(SystemdHandler(latin), "Grüße, 世界")
+    assert journal.read() == "<3>Grüße, 世界\n".encode()
+    journal.stream = latin
+
+
+def test_a_wrapper_with_the_journals_descriptor_gets_lines_for_it(
+    journal: Journal, log_to: LogTo
+) -> None:
+    class Tee:
+        def __init__(self) -> None:
+            self.copy = ""
+
+        def fileno(self) -> int:
+            return journal.stream.fileno()
+
+        def write(self, text: str) -> None:
+            self.copy += text
+
+        def flush(self) -> None: ...
+
+    tee = Tee()
+    log_to(SystemdHandler(tee), "a\nb")  # type: ignore[arg-type]
+    assert tee.copy == "<3>a\\nb\n"
+
+
+@pytest.mark.parametrize(("journald", "data"), [(True, b"<3>a\\nb\n"), (False, b"a\nb\n")])
+def test_the_decision_can_be_forced(
+    journal: Journal, journald: bool, data: bytes, log_to: LogTo
+) -> None:
+    log_to(SystemdHandler(journal.stream, journald=journald), "a\nb")
+    assert journal.read() == data
+
+
+def test_a_new_stream_is_a_new_decision(journal: Journal, log_to: LogTo) -> None:
+    handler = SystemdHandler(journal.stream)
+    elsewhere = io.StringIO()
+    assert handler.setStream(elsewhere) is journal.stream
+    log_to(handler, "a\nb")
+    assert elsewhere.getvalue() == "a\nb\n"
+    handler.setStream(journal.stream)
+    log_to(handler, "a\nb")
+    assert journal.read() == b"<3>a\\nb\n"
+
+
+def test_the_default_is_standard_error_as_it_is_now(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr", journal.stream)
+    assert SystemdHandler().stream is journal.stream
