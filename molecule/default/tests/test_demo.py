@@ -51,7 +51,7 @@ def test_a_level_is_the_priority_of_its_entry(
     before = len(demo.journal(f"PRIORITY={priority}"))
     assert press(host, f"log/{level}") == 200
     after = demo.journal(f"PRIORITY={priority}")[before:]
-    entries = [entry for entry in after if f"{level} " in entry["MESSAGE"].lower()]
+    entries = [entry for entry in after if f"at level {level}," in entry["MESSAGE"]]
     assert len(entries) == 1
     assert entries[0]["SYSLOG_IDENTIFIER"] == "demo"
     assert entries[0]["_SYSTEMD_UNIT"] == "demo.service"
