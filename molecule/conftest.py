@@ -39,7 +39,6 @@ class Run(NamedTuple):
             if result.get("failed") and "msg" in result
         )
 
-
     def succeeded(self) -> Run:
         """The run itself, or a failed test with what the run said."""
         if self.status != 0:
@@ -151,7 +150,7 @@ def player(_testinfra_host: Host, tmp_path: Path) -> Player:
 
 
 def _name(host: Host) -> str:
-    return host.backend.get_pytest_id().rpartition("://")[2]
+    return str(host.backend.get_pytest_id()).rpartition("://")[2]
 
 
 @pytest.fixture(scope="module")

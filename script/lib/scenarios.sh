@@ -26,7 +26,8 @@ scenario_log() { printf '%s/molecule-%s.log' "$LOGS" "$1"; }
 # run_scenario NAME: everything that Molecule does for it, into its log.
 run_scenario() {
     cd "$PROJECT" || return
-    PATH=$VENV/bin:$PATH exec molecule test --scenario-name "$1" >"$(scenario_log "$1")" 2>&1 </dev/null
+    PATH=$VENV/bin:$PATH NO_COLOR=1 exec molecule test --no-command-borders --scenario-name "$1" \
+        >"$(scenario_log "$1")" 2>&1 </dev/null
 }
 
 # run_scenarios NAME…: runs them, says how each went, and records it in script/test's summary.

@@ -64,6 +64,7 @@ def _default(option: dict[str, Any]) -> str:
 
 
 def main() -> None:
+    """Write the table into each README."""
     for readme in READMES:
         readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ def test_the_digest_is_of_content_alone(tree: Path) -> None:
     ],
     ids=["content", "name", "executable", "directory-gone", "directory-new", "link"],
 )
-def test_any_change_changes_the_digest(tree: Path, change) -> None:
+def test_any_change_changes_the_digest(tree: Path, change: Callable[[Path], object]) -> None:
     before = scan(str(tree)).digest
     change(tree)
     assert scan(str(tree)).digest != before

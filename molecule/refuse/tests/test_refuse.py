@@ -25,11 +25,12 @@ def given(source: Path, **changes: Any) -> dict[str, Any]:
 
 def state_of(host: Host) -> str:
     """All that a deploy could change on the host."""
-    return host.check_output(
+    output: str = host.check_output(
         "find /opt /etc/systemd /etc/passwd /etc/group /var/lib/bad -printf '%p %y %s %T@\\n' 2>&1;"
         " systemctl list-units --all --no-legend --plain '*.service' | awk '{print $1, $3, $4}'"
         " | grep -v -e '^systemd-' -e '^user'"
     )
+    return output
 
 
 @pytest.mark.parametrize(

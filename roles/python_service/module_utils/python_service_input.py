@@ -205,6 +205,6 @@ def _unknown(what: str, name: Any, known: Sequence[str]) -> str:
 def _kind(value: Any) -> str:
     if value is None:
         return "empty"
-    return {dict: "a dictionary", list: "a list"}.get(
-        next((kind for kind in (dict, list) if isinstance(value, kind)), type(None)), "no text"
-    )
+    if isinstance(value, dict):
+        return "a dictionary"
+    return "a list" if isinstance(value, list) else "no text"
