@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shlex
 import subprocess
 import time
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import testinfra
 import yaml
 from testinfra.host import Host
 
+_NUMBERS = itertools.count()
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -49,21 +53,26 @@ class Run(NamedTuple):
 class Player:
     """Runs playbooks against one host of the scenario, as its users do."""
 
-    def __init__(self, host: str, directory: Path) -> None:
+    def __init__(self, host: str, directory: Path, more: tuple[str, ...] = ()) -> None:
         self.host = host
         self._directory = directory
+        self._more = more
 
     def play(self, tasks: list[dict[str, Any]], *options: str, **variables: Any) -> Run:
         """Run ``tasks`` in one play with ``variables`` as the host's."""
+        return self.playbook(self.written(tasks, **variables), *options)
+
+    def written(self, tasks: list[dict[str, Any]], **variables: Any) -> Path:
+        """A playbook of one play."""
         play = {
             "hosts": "all",
             "gather_facts": False,
             "vars": variables,
             "tasks": tasks,
         }
-        playbook = self._directory / "playbook.yml"
+        playbook = self._directory / f"playbook-{next(_NUMBERS)}.yml"
         playbook.write_text(yaml.safe_dump([play], sort_keys=False))
-        return self.playbook(playbook, *options)
+        return playbook
 
     def role(self, *options: str, **variables: Any) -> Run:
         """Run the role once; variables are given without their prefix."""
@@ -72,27 +81,97 @@ class Player:
             [{"ansible.builtin.include_role": {"name": "python_service"}}], *options, **named
         )
 
+    def in_group(self, group: str) -> Player:
+        """The same, with the host in a group of that name, for playbooks that name one."""
+        inventory = self._directory / "group.yml"
+        inventory.write_text(yaml.safe_dump({group: {"hosts": {self.host: {}}}}))
+        return Player(self.host, self._directory, ("--inventory", str(inventory)))
+
     def playbook(self, playbook: Path, *options: str) -> Run:
-        command = ["ansible-playbook", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"]]
-        command += ["--limit", self.host, *options, str(playbook)]
-        environment = {
-            **os.environ,
-            "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
-            "ANSIBLE_ROLES_PATH": str(PROJECT / "roles"),
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-        }
-        result = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False
-        )
-        begin = result.stdout.find("{")
-        report = json.loads(result.stdout[begin:]) if begin >= 0 else {"plays": []}
+        """Run a playbook to its end."""
+        process = self.start(playbook, *options)
+        output, errors = process.communicate()
+        begin = output.find("{")
+        report = json.loads(output[begin:]) if begin >= 0 else {"plays": []}
         tasks = [
             (task["task"]["name"].rpartition(" : ")[2], hosts)
             for play in report["plays"]
             for task in play["tasks"]
             for hosts in task["hosts"].values()
         ]
-        return Run(result.returncode, result.stdout + result.stderr, tasks)
+        return Run(process.returncode, output + errors, tasks)
+
+    def start(self, playbook: Path, *options: str) -> subprocess.Popen[str]:
+        """Start a playbook, in a process group of its own."""
+        command = ["ansible-playbook", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"]]
+        command += [*self._more, "--limit", self.host, *options, str(playbook)]
+        environment = {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+            "ANSIBLE_ROLES_PATH": str(PROJECT / "roles"),
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        }
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+
+class Versioned:
+    """A service of two files, whose version tests change, deployed to one host."""
+
+    def __init__(self, host: Host, player: Player, source: Path, name: str, port: int) -> None:
+        self.host = host
+        self.source = source
+        self.service = Service(host, name)
+        self.player = player
+        self._port = port
+
+    def deploy(self, version: str, *options: str, **changes: Any) -> Run:
+        """Deploy a version; ``changes`` are variables of the role without their prefix."""
+        self.write(version)
+        return self.player.role(*options, **self.variables(**changes))
+
+    def write(self, version: str) -> None:
+        for name in ("main.py", "part.py"):
+            text = (PROJECT / "molecule" / "shared" / "versioned" / name).read_text()
+            (self.source / name).write_text(
+                text.replace('VERSION = "one"', f'VERSION = "{version}"')
+            )
+
+    def variables(self, **changes: Any) -> dict[str, Any]:
+        """The variables of a good deploy, with changes."""
+        environment = {"PORT": self._port, **changes.pop("environment", {})}
+        return {
+            "name": self.service.name,
+            "src": str(self.source),
+            "command": "python main.py",
+            "type": "notify",
+            "environment": environment,
+            "unit_options": {"Service": {"TimeoutStartSec": 10}},
+            **changes,
+        }
+
+    def serves(self) -> str:
+        """The version that is served, or a failed test where the files of two are mixed."""
+        program = (
+            "import urllib.request as u, urllib.error as e\n"
+            f"try: print(u.urlopen('http://127.0.0.1:{self._port}/', timeout=5).read().decode())\n"
+            "except e.HTTPError as error: print(error.read().decode())\n"
+        )
+        output: str = self.host.check_output(f"python3 -c {shlex.quote(program)}")
+        main, part = output.split()
+        assert main == part
+        return main
+
+    def current(self) -> str:
+        """Id of the release that is active."""
+        path = f"/opt/{self.service.name}/current"
+        return str(self.host.check_output(f"basename $(readlink {path})"))
 
 
 class Service:
@@ -147,6 +226,28 @@ def host(_testinfra_host: Host) -> Host:
 @pytest.fixture
 def player(_testinfra_host: Host, tmp_path: Path) -> Player:
     return Player(_name(_testinfra_host), tmp_path)
+
+
+@pytest.fixture
+def versioned(
+    host: Host, _testinfra_host: Host, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Versioned]:
+    """A service of the test's own, removed after it."""
+    digest = zlib.crc32(request.node.name.encode())
+    found = make_versioned(
+        host, _testinfra_host, tmp_path, f"t{digest:08x}", 20000 + digest % 10000
+    )
+    yield found
+    found.player.role(name=found.service.name, state="absent", remove_data=True).succeeded()
+
+
+def make_versioned(
+    host: Host, inventory_host: Host, directory: Path, name: str, port: int
+) -> Versioned:
+    """A versioned service with its source below ``directory``."""
+    source = directory / "versioned"
+    source.mkdir()
+    return Versioned(host, Player(_name(inventory_host), directory), source, name, port)
 
 
 def _name(host: Host) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -74,7 +75,8 @@ def press(page: webdriver.Chrome, path: str) -> None:
 
 
 def wait_for_result(page: webdriver.Chrome, text: str) -> None:
-    WebDriverWait(page, PATIENCE).until(
+    # Without script a new page comes, and the element that was found is the old one's.
+    WebDriverWait(page, PATIENCE, ignored_exceptions=[StaleElementReferenceException]).until(
         lambda page: text in page.find_element(By.ID, "result").text,
         f"the result does not say {text!r}",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from module_utils.python_service_input import problems, unknown_variables
+from module_utils.python_service_input import kind_problems, problems, unknown_variables
 
 
 def given(**changes: Any) -> dict[str, Any]:
@@ -15,6 +15,10 @@ def given(**changes: Any) -> dict[str, Any]:
         "state": "started",
         "src": "/srv/demo",
         "command": "python -m demo",
+        "requirements": [],
+        "health": {},
+        "settle": 3.0,
+        "keep_releases": 5,
         "python": "/usr/bin/python3",
         "user": "demo",
         "group": "demo",
@@ -113,8 +117,33 @@ def test_good_input_has_no_problems() -> None:
         ({"unit_options": {"Service": {"Nice": {"a": 1}}}}, "Service.Nice is a dictionary"),
         ({"unit_options": {"Service": {"Nice": ["1", "2\n3"]}}}, "Service.Nice holds a newline"),
         ({"unit_options": {"Service": {"Nice": "1\\"}}}, "Service.Nice ends with a backslash"),
+        (
+            {"unit_options": {"Service": {"LogExtraFields": ["A=1", ""]}}},
+            "would drop the role's own",
+        ),
+        ({"command": "python main.py \\ "}, "python_service_command: ends with a backslash"),
+        ({"environment": {"A": "x" * 131072}}, "A is longer than the kernel takes"),
+        ({"environment": {"A": float("inf")}}, "A is no finite number"),
+        ({"environment": {"A": "\ufffe"}}, "A holds the character '\\ufffe'"),
+        (
+            {"requirements": {"a": 1}},
+            "python_service_requirements: is neither a list of lines nor a path",
+        ),
+        ({"requirements": [1]}, "python_service_requirements: is neither"),
+        ({"requirements": ["a\nb"]}, "is more than one line"),
+        ({"health": {"url": "http://x/", "urll": "x"}}, "'urll' is not known; write one of url"),
+        ({"health": {"timeout": 5}}, "needs one of url and command"),
+        ({"health": {"url": "http://x/", "command": "y"}}, "needs one of url and command"),
+        ({"health": {"url": "ftp://x/"}}, "will not do; write http://HOST:PORT/PATH"),
+        ({"health": {"url": "http://x/", "timeout": 0}}, "timeout 0 is no number above 0"),
+        ({"health": {"url": "http://x/", "status": "200"}}, "status '200' is no number"),
+        ({"health": {"command": "x 'y"}}, "close the quotes"),
+        ({"health": {"command": " "}}, "command is empty"),
+        ({"health": {"command": "x", "status": 200}}, "status goes with url"),
+        ({"settle": -1.0}, "python_service_settle: -1.0 is below 0"),
+        ({"keep_releases": 0}, "python_service_keep_releases: 0 is below 1"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:60],
 )
 def test_bad_input_is_named(changes: dict[str, Any], problem: str) -> None:
     (found,) = problems(given(**changes))
@@ -143,3 +172,22 @@ def test_variables_that_the_role_does_not_have_are_named() -> None:
         "python_service_0815: the role has no such variable",
         "python_service_comand: the role has no such variable; write python_service_command",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given_value", "kind", "words"),
+    [
+        ({"a": 1}, "str", "python_service_x: is a dictionary; write a text"),
+        (["a"], "path", "python_service_x: is a list; write a text"),
+        (None, "str", "python_service_x: is empty; write a text"),
+        (True, "str", "python_service_x: is a boolean; write a text"),
+        ("A=1 B=2", "dict", "python_service_x: is a text; write a dictionary"),
+        ("a,b", "list", "python_service_x: is a text; write a list"),
+    ],
+)
+def test_another_kind_is_not_turned_into_text(given_value: Any, kind: str, words: str) -> None:
+    assert kind_problems({"x": given_value}, {"x": {"type": kind}}) == [words]
+
+
+def test_a_number_may_stand_for_text() -> None:
+    assert kind_problems({"x": 5, "y": True}, {"x": {"type": "str"}, "y": {"type": "bool"}}) == []

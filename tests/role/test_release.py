@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from module_utils.python_service_release import command_problems, describe
+from module_utils.python_service_release import Parts, command_problems, describe
+from module_utils.python_service_requirements import Project
 from module_utils.python_service_source import DIRECTORY, FILE, Entry, Source
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "python_service"
@@ -17,23 +18,45 @@ def source(*names: str, content: str = "digest") -> Source:
     return Source("/srv/demo", tuple(Entry(name, FILE, name == "run", content) for name in names))
 
 
-def release(code: str = "digest", handler: str = "digest", **changes: Any) -> dict[str, Any]:
+def parts(
+    *names: str,
+    code: str = "digest",
+    handler: str = "digest",
+    requirements: tuple[str, ...] = (),
+    wheelhouse: str | None = None,
+    project: Project | None = None,
+) -> Parts:
+    return Parts(
+        source=source(*(names or ("main.py", "run")), content=code),
+        project=project,
+        requirements=requirements,
+        wheelhouse=source("a.whl", content=wheelhouse) if wheelhouse else None,
+        handler=source("h.py", content=handler),
+    )
+
+
+PARTS = ("code", "handler", "requirements", "wheelhouse", "project")
+
+
+def release(**changes: Any) -> dict[str, Any]:
+    made_of = parts(**{key: changes.pop(key) for key in PARTS if key in changes})
     arguments = {
         "name": "demo",
         "description": "Demo",
         "command": "python -m demo --name 'a b'",
+        "require_hashes": False,
         "python": "/usr/bin/python3",
         "user": "demo",
         "group": "demo",
         "environment": {},
         "type": "exec",
         "unit_options": {},
+        "health": {},
+        "settle": 3.0,
         "root": "/opt",
         **changes,
     }
-    return describe(
-        arguments, source("main.py", content=code), source("h.py", content=handler), TEMPLATE
-    )
+    return describe(arguments, made_of, TEMPLATE)
 
 
 def directives(described: dict[str, Any], name: str) -> list[str]:
@@ -55,6 +78,9 @@ def test_the_same_inputs_are_the_same_release() -> None:
         {"environment": {"A": "1"}},
         {"user": "other"},
         {"unit_options": {"Service": {"Nice": 1}}},
+        {"requirements": ("flask==3.1\n",)},
+        {"wheelhouse": "digest"},
+        {"require_hashes": True},
     ],
     ids=str,
 )
@@ -65,7 +91,39 @@ def test_what_determines_what_runs_determines_the_id(changes: dict[str, Any]) ->
 def test_changed_code_keeps_the_environment() -> None:
     assert release(code="other")["environment"] == release()["environment"]
     assert release(handler="other")["environment"] != release()["environment"]
-    assert release(python="/usr/bin/python3.13")["environment"] != release()["environment"]
+    for changes in (
+        {"python": "/usr/bin/python3.13"},
+        {"requirements": ("a\n",)},
+        {"requirements": ("a\n", "b\n")},
+        {"wheelhouse": "one"},
+        {"wheelhouse": "two"},
+    ):
+        assert release(**changes)["environment"] != release()["environment"]
+
+
+def test_how_it_is_accepted_is_no_part_of_the_release() -> None:
+    assert release(settle=9.0, health={"url": "http://x/"})["id"] == release()["id"]
+
+
+def test_a_project_has_its_own_programs_and_packages() -> None:
+    project = Project((), frozenset({"serve"}))
+    described = release(project=project, command="serve --port 1")
+    lib = f"/opt/demo/releases/{described['id']}/lib"
+    assert directives(described, "ExecStart") == [f"{lib}/bin/serve --port 1"]
+    assert f"PYTHONPATH={lib}" in directives(described, "Environment")
+    other = release(project=project, command="gunicorn app:app")
+    environment = f"/opt/demo/environments/{other['environment']}"
+    assert directives(other, "ExecStart") == [f"{environment}/bin/gunicorn app:app"]
+
+
+def test_the_health_check_is_completed() -> None:
+    health = release(health={"url": "http://x/"})["acceptance"]["health"]
+    assert health == {"url": "http://x/", "status": 200, "timeout": 30}
+    described = release(health={"command": "check", "timeout": 5}, environment={"A": 1})
+    health = described["acceptance"]["health"]
+    assert (health["user"], health["group"], health["timeout"]) == ("demo", "demo", 5)
+    assert health["environment"]["A"] == "1"
+    assert health["environment"]["PATH"].startswith("/opt/demo/environments/")
 
 
 def test_the_unit_names_the_release_itself() -> None:
@@ -116,7 +174,7 @@ def test_text_of_users_is_never_a_template() -> None:
     ["python main.py", "python3 ./main.py x", "python -m anything", "./run", "/bin/x", "python"],
 )
 def test_a_command_that_the_release_holds(command: str) -> None:
-    assert command_problems(command, source("main.py", "run")) == []
+    assert command_problems(command, parts("main.py", "run")) == []
 
 
 @pytest.mark.parametrize(
@@ -129,11 +187,17 @@ def test_a_command_that_the_release_holds(command: str) -> None:
     ],
 )
 def test_a_command_that_the_release_does_not_hold(command: str, problem: str) -> None:
-    (found,) = command_problems(command, source("main.py", "run"))
+    (found,) = command_problems(command, parts("main.py", "run"))
     assert found.startswith("python_service_command: ")
     assert problem in found
 
 
+def test_what_requirements_bring_is_looked_for_on_the_host() -> None:
+    assert command_problems("gunicorn x", parts(requirements=("gunicorn\n",))) == []
+
+
 def test_a_directory_is_no_program() -> None:
     directory = Source("/srv", (Entry("run", DIRECTORY, False, ""),))
-    assert command_problems("python run", directory) == []  # a package directory: python(1)
+    assert (
+        command_problems("python run", parts()._replace(source=directory)) == []
+    )  # a package directory: python(1)

@@ -36,7 +36,7 @@ def ship(source: Source, target: Path) -> Path:
     """Pack a source and unpack it, as a deploy does."""
     archive = target.parent / "archive.tar.gz"
     with archive.open("wb") as file:
-        pack({"app": source}, file)
+        pack({"app": source}, {}, file)
     target.mkdir()
     unpack(str(archive), str(target))
     return target / "app"

@@ -26,7 +26,8 @@ def given(source: Path, **changes: Any) -> dict[str, Any]:
 def state_of(host: Host) -> str:
     """All that a deploy could change on the host."""
     output: str = host.check_output(
-        "find /opt /etc/systemd /etc/passwd /etc/group /var/lib/bad -printf '%p %y %s %T@\\n' 2>&1;"
+        "find /opt /var/lib/python_service.d /etc/systemd /etc/passwd /etc/group /var/lib/bad"
+        " -printf '%p %y %s %T@\\n' 2>&1;"
         " systemctl list-units --all --no-legend --plain '*.service' | awk '{print $1, $3, $4}'"
         " | grep -v -e '^systemd-' -e '^user'"
     )
@@ -112,7 +113,8 @@ def test_a_unit_that_systemd_refuses_changes_nothing(
     host: Host, player: Player, source: Path
 ) -> None:
     run = player.role(**given(source, name="refused", command="python main.py %Q"))
-    assert "systemd refuses refused.service; nothing was changed" in run.message
+    assert "python_service_unit_options: systemd refuses the unit; correct it" in run.message
+    assert run.changed == []
     assert not host.file("/etc/systemd/system/refused.service").exists
 
 
@@ -140,7 +142,7 @@ def test_a_program_that_dies_fails_the_deploy_with_its_own_words(
     (source / "main.py").write_text(program)
     run = player.role(**given(source, name="dies"))
     assert run.status != 0
-    assert "dies.service did not come up" in run.message
+    assert "dies.service did not stay up" in run.message
     assert "exit status" in run.message
     assert words in run.message
     assert not host.service("dies").is_enabled

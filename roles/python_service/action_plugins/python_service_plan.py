@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import datetime
-import getpass
 import os
-import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,73 +15,110 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+#: Lines of a diff's list of files.
+MOST_LISTED = 50
 _ROLE = Path(__file__).resolve().parent.parent
 if str(_ROLE / "module_utils") not in ansible.module_utils.__path__:
     # Ansible sends a role's module_utils to hosts, but does not import them here.
     ansible.module_utils.__path__.append(str(_ROLE / "module_utils"))
 
-from ansible.module_utils.python_service_host import Layout
-from ansible.module_utils.python_service_input import PREFIX, problems, unknown_variables, words_of
-from ansible.module_utils.python_service_release import command_problems, describe
-from ansible.module_utils.python_service_source import Source, SourceError, scan
+from ansible.module_utils.python_service_changes import short_text
+from ansible.module_utils.python_service_history import requester
+from ansible.module_utils.python_service_input import (
+    PREFIX,
+    kind_problems,
+    problems,
+    unknown_variables,
+    words_of,
+)
+from ansible.module_utils.python_service_parts import PartsError, gather
+from ansible.module_utils.python_service_release import Parts, command_problems, describe
+from ansible.module_utils.python_service_source import FILE
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Takes the role's variables without their prefix; returns the plan that the later steps follow."""
+    """Takes the role's variables without their prefix; returns the plan for the later steps.
+
+    The plan has ``name``, ``root``, ``by`` (who) and ``absent`` (the state); unless
+    that is true, also ``inputs`` (paths here), ``release`` (see
+    `python_service_release`), ``changes`` (for a diff), and what the host lacks:
+    ``unclaimed`` and ``unpublished`` (booleans), ``new_users`` and ``new_groups``.
+    ``slow`` says that pip has to run.
+    """
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        specification = _specification()
+        options = _options()
+        known = {name for options_of_one in options.values() for name in options_of_one}
+        specification = {name.removeprefix(PREFIX): spec for name, spec in options["main"].items()}
+        _refuse(unknown_variables(task_vars, known))
+        _refuse(kind_problems(self._task.args, specification))
         _, arguments = self.validate_argument_spec(argument_spec=specification)
-        known = [PREFIX + name for name in specification]
-        _refuse(unknown_variables(task_vars, known) + problems(arguments))
+        _refuse(problems(arguments))
 
+        plan = {"name": arguments["name"], "root": arguments["root"], "by": requester()}
         if arguments["state"] == "absent":
-            return {**result, "name": arguments["name"], "root": arguments["root"], "absent": True}
+            return {**result, **plan, "absent": True, "unclaimed": False}
 
-        source = self._source(arguments)
-        release = _release(arguments, source)
-        found = self._look(arguments, release, task_vars)
-        missing = [kind for kind in ("user", "group") if not found[f"{kind}_exists"]]
+        inputs = self._inputs(arguments)
+        try:
+            parts = gather(inputs, _ROLE / "files")
+        except PartsError as error:
+            raise AnsibleActionFail(str(error)) from error
+        _refuse(command_problems(arguments["command"], parts))
+        template = (_ROLE / "templates" / "service.j2").read_text(encoding="utf-8")
+        now = datetime.datetime.now(datetime.timezone.utc)
+        release = {
+            **describe(arguments, parts, template),
+            "created": now.isoformat(timespec="seconds"),
+            "by": plan["by"],
+            "revision": _revision(parts.source.root) if parts.source else None,
+        }
+        found = self._look(arguments, parts, release, task_vars)
+        result["warnings"] = found["complaints"]
+        builds = bool(parts.requirements) and not found["environment_exists"]
+        installs = parts.project is not None and not found["release_exists"]
+        new_users = [] if found["user_exists"] else [arguments["user"]]
+        new_groups = [] if found["group_exists"] else [arguments["group"]]
         return {
             **result,
-            "name": arguments["name"],
-            "root": arguments["root"],
-            "base": Layout(arguments["root"], arguments["name"]).base,
-            "src": arguments["src"],
+            **plan,
             "absent": False,
+            "inputs": inputs,
             "release": release,
-            "release_missing": not (found["release_exists"] and found["environment_exists"]),
-            "account_missing": bool(missing),
-            "account_made": {
-                f"{kind}s": sorted(
-                    {*found["made"][f"{kind}s"], *([arguments[kind]] if kind in missing else [])}
-                )
-                for kind in ("user", "group")
-            },
-            **{f"{kind}_missing": kind in missing for kind in ("user", "group")},
+            "unclaimed": bool(new_users or new_groups) or not found["claimed"],
+            "new_users": new_users,
+            "new_groups": new_groups,
+            "unpublished": not (found["release_exists"] and found["environment_exists"]),
+            "slow": builds or installs,
+            "changes": _diff(parts, found["changes"]) if "changes" in found else [],
         }
 
-    def _source(self, arguments: dict[str, Any]) -> Source:
-        arguments["src"] = self._loader.path_dwim(arguments["src"])
-        try:
-            source = scan(arguments["src"], arguments["exclude"])
-        except SourceError as error:
-            raise AnsibleActionFail(f"python_service_src: {error}") from error
-        if os.path.isfile(arguments["src"]) and not arguments["src"].endswith(".py"):
-            _refuse(
-                [f"python_service_src: {arguments['src']} is no .py file; name one, or a directory"]
-            )
-        _refuse(command_problems(arguments["command"], source))
-        return source
+    def _inputs(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Where the parts are on the controller, by absolute paths."""
+        inputs = {
+            key: arguments.get(key) for key in ("src", "exclude", "requirements", "wheelhouse")
+        }
+        for key, value in inputs.items():
+            if isinstance(value, str):
+                inputs[key] = self._loader.path_dwim(value)
+        return {**inputs, "directory": self._loader.get_basedir()}
 
     def _look(
-        self, arguments: dict[str, Any], release: dict[str, Any], task_vars: dict[str, Any]
+        self,
+        arguments: dict[str, Any],
+        parts: Parts,
+        release: dict[str, Any],
+        task_vars: dict[str, Any],
     ) -> dict[str, Any]:
         program = words_of(arguments["command"])[0]
+        files = None
+        if self._task.diff:
+            entries = parts.source.entries if parts.source else ()
+            files = {entry.path: entry.content for entry in entries if entry.kind == FILE}
         found: dict[str, Any] = self._execute_module(
             module_name="python_service_look",
             module_args={
@@ -91,6 +126,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "program": program if program.startswith("/") else None,
                 "release": release["id"],
                 "environment": release["environment"],
+                "units": release["units"],
+                "files": files,
             },
             task_vars=task_vars,
         )
@@ -102,27 +139,43 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return found
 
 
-def _specification() -> dict[str, Any]:
-    """The role's argument specification, as this action's own: names without the prefix."""
+def _options() -> dict[str, dict[str, Any]]:
+    """The role's argument specifications by entry point, without what is for people only."""
     text = (_ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
-    options = yaml.safe_load(text)["argument_specs"]["main"]["options"]
-    known = ("type", "choices", "elements", "required")
+    keys = ("type", "choices", "elements", "required")
     return {
-        name.removeprefix(PREFIX): {key: option[key] for key in known if key in option}
-        for name, option in options.items()
+        entry: {
+            name: {key: option[key] for key in keys if key in option}
+            for name, option in specification["options"].items()
+        }
+        for entry, specification in yaml.safe_load(text)["argument_specs"].items()
     }
 
 
-def _release(arguments: dict[str, Any], source: Source) -> dict[str, Any]:
-    handler = scan(str(_ROLE / "files" / "systemd_handler"), ["__pycache__"])
-    template = (_ROLE / "templates" / "service.j2").read_text(encoding="utf-8")
-    now = datetime.datetime.now(datetime.timezone.utc)
-    return {
-        **describe(arguments, source, handler, template),
-        "created": now.isoformat(timespec="seconds"),
-        "by": f"{getpass.getuser()}@{socket.gethostname()}",
-        "revision": _revision(source.root),
-    }
+def _diff(parts: Parts, changes: dict[str, Any]) -> list[dict[str, str]]:
+    """What Ansible shows of the source's changes: a list of files, then the texts of some."""
+    listed = [
+        f"{sign} {path}"
+        for sign, kind in (("+", "added"), ("~", "changed"), ("-", "removed"))
+        for path in changes[kind]
+    ]
+    if not listed:
+        return []
+    more = len(listed) - MOST_LISTED
+    if more > 0:
+        listed[MOST_LISTED:] = [f"… and {more} more"]
+    shown = [{"prepared": "\n".join(["files (+ added, ~ changed, - removed)", *listed]) + "\n"}]
+    for path, before in changes["texts"].items():
+        after: str | None = ""
+        if path in changes["changed"] and parts.source:
+            after = short_text(os.path.join(parts.source.root, path))
+        if before is None or after is None:
+            shown.append({"prepared": f"{path}: not shown, since it is long or no text\n"})
+        else:
+            shown.append(
+                {"before_header": path, "after_header": path, "before": before, "after": after}
+            )
+    return shown
 
 
 def _revision(directory: str) -> str | None:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the python_service authors
 # SPDX-License-Identifier: MIT
-"""Pack a source, send it as one archive, and have the host make a release of it."""
+"""Pack the parts of a release, send them as one archive, and have the host make it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,17 @@ if str(_ROLE / "module_utils") not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(str(_ROLE / "module_utils"))
 
 from ansible.module_utils.python_service_host import Layout
-from ansible.module_utils.python_service_source import Source, SourceError, pack, scan
+from ansible.module_utils.python_service_parts import PartsError, gather, pack_parts
+from ansible.module_utils.python_service_source import Source, SourceError
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """The controller's half of `library/python_service_publish.py`."""
+    """The controller's half of `library/python_service_publish.py`.
+
+    With ``async``, the host works in the background and Ansible says that it goes on.
+    """
+
+    _supports_async = True
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -31,39 +37,39 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         arguments = self._task.args
         release = arguments["release"]
         path = Layout(arguments["root"], arguments["name"]).release(release["id"])
-        if not arguments["missing"]:
-            return {**result, "changed": False, "path": path}
-        if self._task.check_mode:
-            return {**result, "changed": True, "path": path}
+        if not arguments["missing"] or self._task.check_mode:
+            return {
+                **result,
+                "changed": bool(arguments["missing"]),
+                "finished": 1,
+                "path": path,
+                "diff": arguments["changes"],
+            }
         try:
-            source = scan(arguments["src"], arguments["exclude"])
-            if source.digest != release["source"]:
-                raise SourceError(f"{arguments['src']} changed during the deploy; deploy again")
-            handler = scan(str(_ROLE / "files"), ["__pycache__"])
-            return {**result, **self._publish(source, handler, task_vars or {})}
-        except SourceError as error:
-            raise AnsibleActionFail(f"python_service_src: {error}") from error
+            archive = self._send(arguments["inputs"], release)
+        except (PartsError, SourceError) as error:
+            raise AnsibleActionFail(str(error)) from error
+        published: dict[str, Any] = self._execute_module(
+            module_name="python_service_publish",
+            module_args={
+                **{key: arguments[key] for key in ("name", "root", "release")},
+                "archive": archive,
+            },
+            task_vars=task_vars or {},
+            wrap_async=self._task.async_val,
+        )
+        return {**result, **published, "diff": arguments["changes"]}
 
-    def _publish(
-        self, source: Source, handler: Source, task_vars: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _send(self, inputs: dict[str, Any], release: dict[str, Any]) -> str:
+        """Put the archive into a temporary directory on the host; returns its path there."""
+        parts = gather(inputs, _ROLE / "files")
+        if (parts.source or Source("", ())).digest != release["source"]:
+            raise SourceError(f"{inputs['src']} changed during the deploy; deploy again")
         self._make_tmp_path()
-        try:
-            remote = self._connection._shell.join_path(
-                self._connection._shell.tmpdir, "release.tar.gz"
-            )
-            with tempfile.NamedTemporaryFile(prefix="python_service-", suffix=".tar.gz") as archive:
-                pack({"app": source, "handler": handler}, archive.file)
-                archive.flush()
-                self._transfer_file(archive.name, remote)
-            published: dict[str, Any] = self._execute_module(
-                module_name="python_service_publish",
-                module_args={
-                    **{key: self._task.args[key] for key in ("name", "root", "release")},
-                    "archive": remote,
-                },
-                task_vars=task_vars,
-            )
-            return published
-        finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
+        shell = self._connection._shell
+        remote: str = shell.join_path(shell.tmpdir, "release.tar.gz")
+        with tempfile.NamedTemporaryFile(prefix="python_service-", suffix=".tar.gz") as archive:
+            pack_parts(parts, archive.file)
+            archive.flush()
+            self._transfer_file(archive.name, remote)
+        return remote

@@ -10,10 +10,12 @@ module: python_service_activate
 short_description: Make a release the one that runs
 description:
   - Installs the release's units, starts, restarts or stops the service and enables or
-    disables it, each only where the host is not so already.
+    disables it, each only where the host is not so already, and accepts the release when
+    it is ready, stays up and is healthy.
+  - A release that is not accepted is replaced by the one before it, and the module fails
+    with the reason, the journal's words, and what runs now. A first release that fails
+    leaves nothing that runs or is enabled.
   - Restarts exactly when what runs is not what is wanted.
-  - Fails with systemd's words when it refuses a unit, and with the result, the exit status
-    and the journal's warnings of that invocation when the service does not come up.
 options:
   name:
     description: Name of the service.
@@ -24,11 +26,8 @@ options:
     type: path
     required: true
   release:
-    description: Id of the release.
-    type: str
-    required: true
-  units:
-    description: Texts of the release's unit files by name.
+    description:
+      - The release, with its C(id), C(environment), C(units) and C(acceptance).
     type: dict
     required: true
   state:
@@ -40,6 +39,14 @@ options:
     description: Whether it starts at boot.
     type: bool
     default: true
+  keep_releases:
+    description: Accepted releases that stay on the host.
+    type: int
+    default: 5
+  by:
+    description: Who asks, for the history and for those who meet the lock.
+    type: str
+    required: true
 author: the python_service authors
 """
 
@@ -48,24 +55,38 @@ EXAMPLES = r"""
   python_service_activate:
     name: demo
     root: /opt
-    release: 3f2a9c0d1e4b
-    units: "{{ plan.units }}"
+    release: "{{ plan.release }}"
+    by: admin@controller
 """
 
 RETURN = r"""
-previous:
-  description: Id of the release that was active before, if there was one.
+release:
+  description: Id of the release.
   type: str
   returned: always
+previous:
+  description: Id of the release to go back to from it, if there is one.
+  type: str
+  returned: success
 restarted:
   description: Whether the service was started or restarted.
   type: bool
+  returned: success
+rolled_back:
+  description: Whether the release before was put back.
+  type: bool
   returned: always
+pruned:
+  description: Paths of releases and environments that were removed since nobody needs them.
+  type: list
+  elements: str
+  returned: success
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.python_service_activate import ActivationError, Wanted, activate, plan
-from ansible.module_utils.python_service_host import UNITS, Layout
+from ansible.module_utils.python_service_activate import ActivationError, Wanted, perform
+from ansible.module_utils.python_service_host import Layout
+from ansible.module_utils.python_service_lock import LockError
 
 
 def main() -> None:
@@ -73,43 +94,37 @@ def main() -> None:
         argument_spec={
             "name": {"type": "str", "required": True},
             "root": {"type": "path", "required": True},
-            "release": {"type": "str", "required": True},
-            "units": {"type": "dict", "required": True},
+            "release": {"type": "dict", "required": True},
             "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
             "enabled": {"type": "bool", "default": True},
+            "keep_releases": {"type": "int", "default": 5},
+            "by": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
     given = module.params
-    layout = Layout(given["root"], given["name"])
+    release = given["release"]
     wanted = Wanted(
-        release=given["release"],
-        units=given["units"],
+        release=release["id"],
+        environment=release["environment"],
+        units=release["units"],
+        acceptance=release["acceptance"],
         started=given["state"] == "started",
         enabled=given["enabled"],
     )
-    previous = layout.current_release()
-    steps = plan(layout, wanted)
-    if not module.check_mode:
-        try:
-            for warning in activate(layout, wanted, steps):
-                module.warn(warning)
-        except ActivationError as error:
-            module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=not steps.empty,
-        previous=previous,
-        restarted=steps.start or steps.restart,
-        diff=[
-            {
-                "before_header": f"{UNITS}/{name}",
-                "after_header": f"{UNITS}/{name}",
-                "before": before,
-                "after": after,
-            }
-            for name, (before, after) in steps.units.items()
-        ],
-    )
+    try:
+        answer = perform(
+            Layout(given["root"], given["name"]),
+            wanted,
+            {"what": "deploy", "by": given["by"]},
+            given["keep_releases"],
+            check=module.check_mode,
+        )
+    except LockError as error:
+        module.fail_json(msg=str(error), release=wanted.release, rolled_back=False)
+    except ActivationError as error:
+        module.fail_json(msg=str(error), release=wanted.release, rolled_back=error.rolled_back)
+    module.exit_json(**answer)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,13 @@ options:
     description: Id of its environment.
     type: str
     required: true
+  units:
+    description: Texts of the release's unit files by name, for systemd to check.
+    type: dict
+    required: true
+  files:
+    description: Digests of the new source's files by path, to be compared with the active ones.
+    type: dict
 author: the python_service authors
 """
 
@@ -57,6 +64,7 @@ EXAMPLES = r"""
     group: demo
     release: 3f2a9c0d1e4b
     environment: 77aa10b2c3d4
+    units: "{{ release.units }}"
 """
 
 RETURN = r"""
@@ -76,10 +84,22 @@ release_exists:
 environment_exists:
   description: The environment is there, whole.
   type: bool
+claimed:
+  description: The service is the role's own on this host.
+  type: bool
+complaints:
+  description: What systemd does not honour of the units, in its own words.
+  type: list
+  elements: str
+changes:
+  description: What C(files) would change, as C(added), C(changed), C(removed) and C(texts).
+  type: dict
+  returned: when C(files) is given
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.python_service_host import Layout, look
+from ansible.module_utils.python_service_host import Layout
+from ansible.module_utils.python_service_look import look
 
 
 def main() -> None:
@@ -95,6 +115,8 @@ def main() -> None:
             "program": {"type": "path"},
             "release": text,
             "environment": text,
+            "units": {"type": "dict", "required": True},
+            "files": {"type": "dict"},
         },
         supports_check_mode=True,
     )

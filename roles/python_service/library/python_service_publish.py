@@ -21,20 +21,18 @@ options:
     description: Directory that holds the service's own directory.
     type: path
     required: true
-  src:
-    description: The source on the controller, a directory or one file. Read by the action.
-    type: path
-  exclude:
-    description: Glob patterns of what is not shipped. Read by the action.
-    type: list
-    elements: str
+  inputs:
+    description: Where the parts of the release are on the controller. Read by the action.
+    type: dict
   release:
     description:
-      - Id of the release, digest of its C(source), id of its C(environment), its interpreter
-        C(python), and the texts of its C(units) by name.
-      - C(created), C(by) and C(revision) say when, by whom and from which commit it was made.
+      - What its release.json will hold, and the texts of its C(units) by name.
     type: dict
     required: true
+  changes:
+    description: What a diff shows. Read by the action.
+    type: list
+    elements: dict
   missing:
     description: Whether the host lacks the release or the environment. Read by the action.
     type: bool
@@ -49,7 +47,7 @@ EXAMPLES = r"""
   python_service_publish:
     name: demo
     root: /opt
-    src: /srv/build/demo
+    inputs: "{{ plan.inputs }}"
     release: "{{ plan.release }}"
     missing: true
 """
@@ -62,7 +60,9 @@ path:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.python_service_environment import BuildError
 from ansible.module_utils.python_service_host import Layout
+from ansible.module_utils.python_service_lock import LockError, locked
 from ansible.module_utils.python_service_publish import PublishError, publish
 from ansible.module_utils.python_service_source import SourceError
 
@@ -79,9 +79,11 @@ def main() -> None:
     given = module.params
     layout = Layout(given["root"], given["name"])
     try:
-        publish(layout, given["archive"], given["release"])
-    except (PublishError, SourceError, OSError) as error:
-        module.fail_json(msg=f"The release of {given['name']} could not be made: {error}")
+        with locked(layout, given["release"]["by"]):
+            publish(layout, given["archive"], given["release"])
+    except (BuildError, LockError, PublishError, SourceError, OSError) as error:
+        words = f"The release of {layout.name} could not be made; what runs is untouched."
+        module.fail_json(msg=f"{words}\n{error}")
     module.exit_json(changed=True, path=layout.release(given["release"]["id"]))
 
 

@@ -10,7 +10,7 @@ module: python_service_remove
 short_description: Take away what the role made on a host
 description:
   - Stops the service and removes its units, its releases and environments, and the accounts
-    that the role made. Its data in C(/var) stays, and so does what the role did not make.
+    that the role made. Its data in C(/var) stays unless C(data), and so does what the role did not make.
 options:
   name:
     description: Name of the service.
@@ -20,6 +20,14 @@ options:
     description: Directory that holds the service's own directory.
     type: path
     required: true
+  data:
+    description: Remove the service's directories in C(/var) as well.
+    type: bool
+    default: false
+  by:
+    description: Who asks, for those who meet the lock.
+    type: str
+    required: true
 author: the python_service authors
 """
 
@@ -28,6 +36,7 @@ EXAMPLES = r"""
   python_service_remove:
     name: demo
     root: /opt
+    by: admin@controller
 """
 
 RETURN = r"""
@@ -38,8 +47,13 @@ removed:
   returned: always
 """
 
+import os
+from contextlib import nullcontext
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.python_service_host import Layout
+from ansible.module_utils.python_service_lock import LockError, locked
+from ansible.module_utils.python_service_record import RecordError
 from ansible.module_utils.python_service_remove import RemoveError, remove
 
 
@@ -48,12 +62,19 @@ def main() -> None:
         argument_spec={
             "name": {"type": "str", "required": True},
             "root": {"type": "path", "required": True},
+            "data": {"type": "bool", "default": False},
+            "by": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
+    if os.geteuid() != 0:
+        module.fail_json(msg="the role needs root on the host; set become: true")
     layout = Layout(module.params["root"], module.params["name"])
     try:
-        removed = remove(layout, check=module.check_mode)
+        with nullcontext() if module.check_mode else locked(layout, module.params["by"]):
+            removed = remove(layout, data=module.params["data"], check=module.check_mode)
+    except (LockError, RecordError) as error:
+        module.fail_json(msg=str(error))
     except (RemoveError, OSError) as error:
         module.fail_json(msg=f"{layout.name} could not be removed: {error}")
     module.exit_json(changed=bool(removed), removed=removed)

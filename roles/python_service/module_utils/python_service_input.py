@@ -10,6 +10,7 @@ what to write instead.
 from __future__ import annotations
 
 import difflib
+import math
 import posixpath
 import re
 import shlex
@@ -27,10 +28,21 @@ _PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+")
 _PROGRAM = re.compile(r"(\./|/)?[A-Za-z0-9_][A-Za-z0-9._+-]*(/[A-Za-z0-9_][A-Za-z0-9._+-]*)*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DIRECTIVE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+_URL = re.compile(r"https?://\S+")
+#: What systemd refuses in a unit file, or reads as the end of a line. Noncharacters are last.
+_CONTROL = re.compile(
+    "[\\x00-\\x08\\x0a-\\x1f\\x7f\\ud800-\\udfff\\ufdd0-\\ufdef"
+    + "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17))
+    + "]"
+)
+_KINDS = {"dict": "dictionary", "list": "list"}
+#: The kernel's limit for one string of an environment: execve(2), MAX_ARG_STRLEN.
+_LONGEST = 128 * 1024
 
 #: Sections of a service's unit (systemd.unit(5), systemd.service(5)).
 SECTIONS = ("Unit", "Service", "Install")
+#: Keys of the health check.
+HEALTH = ("url", "command", "status", "timeout")
 #: Directives that have a variable of their own.
 _OWNED = {
     ("Unit", "Description"): "description",
@@ -55,6 +67,22 @@ def unknown_variables(given: Iterable[str], known: Iterable[str]) -> list[str]:
     return problems
 
 
+def kind_problems(
+    given: Mapping[str, Any], specification: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Values of another kind than the variable's, which Ansible would turn into text."""
+    found = []
+    for name, value in given.items():
+        kind = specification[name]["type"]
+        if kind in ("str", "path") and (
+            isinstance(value, bool) or not isinstance(value, (str, int, float))
+        ):
+            found.append(problem(name, f"is {_kind(value)}; write a text"))
+        elif kind in ("dict", "list") and not isinstance(value, dict if kind == "dict" else list):
+            found.append(problem(name, f"is {_kind(value)}; write a {_KINDS[kind]}"))
+    return found
+
+
 def problems(arguments: Mapping[str, Any]) -> list[str]:
     """All that is wrong with the role's arguments, named without their prefix.
 
@@ -64,10 +92,19 @@ def problems(arguments: Mapping[str, Any]) -> list[str]:
     if arguments["state"] != "absent":
         found += _command(arguments.get("command"))
         found += _texts(arguments)
-        if not arguments.get("src"):
-            found.append(problem("src", "is missing; write the directory or the .py file to ship"))
+        if not arguments.get("src") and not arguments["requirements"]:
+            found.append(
+                problem(
+                    "src",
+                    "is missing; write the directory or the .py file to ship, "
+                    "or let python_service_requirements bring the program",
+                )
+            )
         found += _environment(arguments["environment"])
         found += _unit_options(arguments["unit_options"])
+        found += _requirements(arguments["requirements"])
+        found += _health(arguments["health"])
+        found += _numbers(arguments)
     return found
 
 
@@ -103,7 +140,7 @@ def _names(arguments: Mapping[str, Any]) -> Iterator[str]:
 
 def _texts(arguments: Mapping[str, Any]) -> Iterator[str]:
     yield from _line("description", arguments["description"])
-    if arguments["description"].endswith("\\"):
+    if arguments["description"].rstrip().endswith("\\"):
         # systemd.syntax(7): it would join the next line to this one.
         yield problem("description", "ends with a backslash; leave it out")
 
@@ -128,7 +165,7 @@ def _command(command: str | None) -> Iterator[str]:
     except ValueError as error:
         yield problem("command", f"{error} in {command!r}; close the quotes")
         return
-    if command.endswith("\\"):
+    if command.rstrip().endswith("\\"):
         yield problem("command", "ends with a backslash; leave it out")
     if not _PROGRAM.fullmatch(words[0]) or ".." in words[0].split("/"):
         yield problem(
@@ -155,6 +192,12 @@ def _environment(environment: Mapping[Any, Any]) -> Iterator[str]:
             )
         elif not isinstance(value, (str, int, float)):
             yield problem("environment", f"{name} is {_kind(value)}; write a text or a number")
+        elif len(f"{name}={value}".encode(errors="replace")) >= _LONGEST:
+            yield problem(
+                "environment", f"{name} is longer than the kernel takes, 128 KiB; use a file"
+            )
+        elif isinstance(value, float) and not math.isfinite(value):
+            yield problem("environment", f"{name} is no finite number; write it as text, in quotes")
         else:
             yield from _line("environment", str(value), f"{name} ")
 
@@ -192,8 +235,68 @@ def _directive(section: str, directive: Any, value: Any) -> Iterator[str]:
             )
         else:
             yield from _line("unit_options", str(item), where)
-            if str(item).endswith("\\"):
+            if directive == "LogExtraFields" and not str(item):
+                yield problem(
+                    "unit_options", f"{where}would drop the role's own field; leave '' out"
+                )
+            if str(item).rstrip().endswith("\\"):
                 yield problem("unit_options", f"{where}ends with a backslash; leave it out")
+
+
+def _requirements(requirements: Any) -> Iterator[str]:
+    if isinstance(requirements, str):
+        return
+    if not isinstance(requirements, list) or not all(
+        isinstance(item, str) for item in requirements
+    ):
+        yield problem(
+            "requirements",
+            "is neither a list of lines nor a path; write ['flask==3.1'] or a file's path",
+        )
+        return
+    for line in requirements:
+        if "\n" in line:
+            yield problem("requirements", f"{line!r} is more than one line; write an item for each")
+
+
+def _health(health: Mapping[Any, Any]) -> Iterator[str]:
+    for key in health:
+        if key not in HEALTH:
+            yield problem("health", f"{key!r} is not known; write one of {', '.join(HEALTH)}")
+    if health and ("url" in health) == ("command" in health):
+        yield problem("health", "needs one of url and command; write {url: http://127.0.0.1:8000/}")
+    if "url" in health and not _URL.fullmatch(str(health["url"])):
+        yield problem("health", f"url {health['url']!r} will not do; write http://HOST:PORT/PATH")
+    if "command" in health:
+        yield from _health_command(str(health["command"]))
+        if "status" in health:
+            yield problem(
+                "health", "status goes with url; a command is healthy when it ends with 0"
+            )
+    for key in ("status", "timeout"):
+        value = health.get(key, 1)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
+            yield problem("health", f"{key} {value!r} is no number above 0")
+
+
+def _health_command(command: str) -> Iterator[str]:
+    yield from _line("health", command, "command ")
+    try:
+        words = words_of(command)
+    except ValueError as error:
+        yield problem("health", f"command: {error}; close the quotes")
+    else:
+        if not words:
+            yield problem("health", "command is empty; write what to run")
+
+
+def _numbers(arguments: Mapping[str, Any]) -> Iterator[str]:
+    if arguments["settle"] < 0:
+        yield problem("settle", f"{arguments['settle']} is below 0; write seconds")
+    if arguments["keep_releases"] < 1:
+        yield problem(
+            "keep_releases", f"{arguments['keep_releases']} is below 1; write how many stay"
+        )
 
 
 def _unknown(what: str, name: Any, known: Sequence[str]) -> str:
@@ -205,6 +308,7 @@ def _unknown(what: str, name: Any, known: Sequence[str]) -> str:
 def _kind(value: Any) -> str:
     if value is None:
         return "empty"
-    if isinstance(value, dict):
-        return "a dictionary"
-    return "a list" if isinstance(value, list) else "no text"
+    for kind, name in ((dict, "a dictionary"), (list, "a list"), (bool, "a boolean")):
+        if isinstance(value, kind):
+            return name
+    return "a text" if isinstance(value, str) else "a number"

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import io
 import os
 import posixpath
 import shutil
@@ -61,7 +62,7 @@ class Source(NamedTuple):
         return digest.hexdigest()
 
 
-def scan(source: str, exclude: Sequence[str] = ()) -> Source:
+def scan(source: str, exclude: Sequence[str] = (), *, may_be_empty: bool = False) -> Source:
     """List what belongs to the source at ``source``: a directory, or one file.
 
     A pattern of ``exclude`` without ``/`` is compared with each name, one with
@@ -69,34 +70,41 @@ def scan(source: str, exclude: Sequence[str] = ()) -> Source:
     a directory with all that is in it. So does a directory that holds
     ``pyvenv.cfg``: it is a virtual environment (PEP 405).
 
-    Raises `SourceError` for a source that is missing, holds no file, or holds
-    what a release cannot hold: symbolic links that leave it, devices, sockets
-    and pipes.
+    Raises `SourceError` for a source that is missing, that holds no file, unless
+    it ``may_be_empty``, or that holds what a release cannot: symbolic links that
+    leave it, devices, sockets and pipes.
     """
     # What the source itself is a link to is meant; links inside it stay links.
     root = os.path.realpath(source)
     if not os.path.lexists(root):
         raise SourceError(f"{source} does not exist")
     if os.path.isfile(root):
-        name = os.path.basename(root)
-        root = os.path.dirname(root)
-        return Source(root, (_entry(root, name),))
+        entry = _entry(os.path.dirname(root), os.path.basename(root))
+        # By the name that it was given, should that be a link.
+        directory, name = os.path.split(os.path.abspath(source))
+        return Source(directory, (entry._replace(path=name),))
     if not os.path.isdir(root):
         raise SourceError(f"{source} is neither a directory nor a file")
+    exclude = [pattern.rstrip("/").removeprefix("./") for pattern in exclude]
     entries = tuple(sorted(_walk(root, "", exclude), key=lambda entry: os.fsencode(entry.path)))
-    if not any(entry.kind == FILE for entry in entries):
+    if not may_be_empty and not any(entry.kind == FILE for entry in entries):
         raise SourceError(f"{source} holds no file" + (" that is not excluded" if exclude else ""))
     return Source(root, entries)
 
 
-def pack(sources: Mapping[str, Source], archive: IO[bytes]) -> None:
-    """Write each source below its name into ``archive``, a gzip-compressed tar.
+def pack(sources: Mapping[str, Source], texts: Mapping[str, str], archive: IO[bytes]) -> None:
+    """Write each source below its name, and each text as a file, into a gzip-compressed tar.
 
     Raises `SourceError` when a file is no longer what was scanned.
     """
     with tarfile.open(
         fileobj=archive, mode="w:gz", compresslevel=1, format=tarfile.PAX_FORMAT
     ) as tar:
+        for name, text in texts.items():
+            member = tarfile.TarInfo(name)
+            data = text.encode()
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
         for name, source in sources.items():
             for entry in source.entries:
                 path = os.path.join(source.root, entry.path)
@@ -110,7 +118,7 @@ def pack(sources: Mapping[str, Source], archive: IO[bytes]) -> None:
 def _add(tar: tarfile.TarFile, path: str, name: str, entry: Entry) -> None:
     member = tarfile.TarInfo(name)
     # Only the time is taken over: static file servers make their ETag of it.
-    member.mtime = int(os.lstat(path).st_mtime)
+    member.mtime = int((os.lstat if entry.kind == LINK else os.stat)(path).st_mtime)
     if entry.kind == FILE:
         member.mode = 0o755 if entry.executable else 0o644
         with open(path, "rb") as file:

@@ -1,0 +1,317 @@
+"""What a deploy over SSH takes, case by case, beside its floor and its peers.
+
+    deploy.py --rounds N HOST…
+
+Started by script/bench, which makes the hosts. In each round all cases are timed
+one after the other, so that what else the machine does meets all of them. Each
+run is also looked at: a case that did not do its work ends the benchmark.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from hosts import PROJECT, Hosts, Run
+from sources import Source
+
+HERE = Path(__file__).resolve().parent
+REPORT = HERE / "deploy.md"
+DEPLOY = PROJECT / "playbooks" / "deploy.yml"
+REMOVE = PROJECT / "playbooks" / "remove.yml"
+
+
+class Service:
+    """A service on some of the hosts, deployed by the role."""
+
+    def __init__(self, hosts: Hosts, names: list[str], name: str, source: Source) -> None:
+        self.hosts = hosts
+        self.names = names
+        self.name = name
+        self.source = source
+        self.variables = {
+            "python_service_name": name,
+            "python_service_src": str(source.directory),
+            "python_service_command": "python main.py",
+            "python_service_type": "notify",
+        }
+
+    def deploy(self) -> None:
+        self.hosts.play(DEPLOY, self.names, self.variables)
+
+    def remove(self) -> None:
+        self.hosts.play(REMOVE, self.names, {**self.variables, "python_service_remove_data": True})
+
+    def processes(self) -> list[str]:
+        """Main processes, host by host."""
+        return [self.hosts.show(name, self.name, "MainPID") for name in self.names]
+
+    def expect_source(self, _run: Run) -> None:
+        """See the service run from all files of its source."""
+        for name in self.names:
+            expect(self.hosts.show(name, self.name, "StatusText"), self.source.status)
+
+
+@dataclass
+class Case:
+    """One line of the table.
+
+    ``base`` is the case that its time is compared with, and ``at_most`` what that
+    ratio may be; nothing enforces it. ``prepare`` is not timed.
+    """
+
+    title: str
+    playbook: Path
+    names: list[str]
+    variables: dict[str, Any] = field(default_factory=dict)
+    prepare: Callable[[], None] = lambda: None
+    check: Callable[[Run], None] = lambda _run: None
+    base: Case | None = None
+    base_name: str = "the floor"
+    at_most: str = ""
+    times: list[float] = field(default_factory=list)
+    calls: int = 0
+    transfers: int = 0
+
+    @property
+    def seconds(self) -> float:
+        return statistics.median(self.times)
+
+    def run(self, hosts: Hosts, *options: str) -> Run:
+        """Prepare, run and check it once."""
+        self.prepare()
+        hosts.connect(self.names)
+        run = hosts.play(self.playbook, self.names, self.variables, *options)
+        try:
+            self.check(run)
+        except UntrueError as error:
+            sys.exit(f"{run.output}\n{self.title}: {error}")
+        return run
+
+    def time(self, hosts: Hosts) -> None:
+        self.times.append(self.run(hosts).seconds)
+        print(f"  {self.title:<44} {self.times[-1]:6.2f} s", flush=True)
+
+    def count(self, hosts: Hosts) -> None:
+        """Count its calls, in a run of its own, since saying so much takes time."""
+        run = self.run(hosts, "-vvv")
+        self.calls = run.calls
+        self.transfers = run.transfers
+
+    def line(self) -> str:
+        """Its line of the table."""
+        ratio, to = "", ""
+        if self.base:
+            ratio, to = f"{self.seconds / self.base.seconds:.1f}", self.base_name
+        spread = f"{min(self.times):.2f} to {max(self.times):.2f}"
+        cells = [self.title, f"{self.seconds:.2f}", spread, ratio, to, self.at_most]
+        return f"| {' | '.join(cells)} | {self.calls} | {self.transfers} |"
+
+
+class UntrueError(Exception):
+    """A run ended well, but what it should have done is not so."""
+
+
+def expect(found: object, wanted: object) -> None:
+    """Raise `UntrueError` unless both are equal."""
+    if found != wanted:
+        raise UntrueError(f"found {found!r} where {wanted!r} was expected")
+
+
+def nothing_changed(run: Run) -> None:
+    """Raise `UntrueError` if a task of the run changed something on any host."""
+    expect(set(run.changed.values()), {0})
+
+
+def unchanged(service: Service, title: str) -> Case:
+    """A deploy of what runs already, which must leave it alone."""
+    before: list[str] = []
+
+    def prepare() -> None:
+        service.deploy()
+        before[:] = service.processes()
+
+    def check(run: Run) -> None:
+        expect(sorted(run.changed), sorted(service.names))
+        nothing_changed(run)
+        expect(service.processes(), before)
+        service.expect_source(run)
+
+    return Case(title, DEPLOY, service.names, service.variables, prepare, check)
+
+
+def first(service: Service, title: str) -> Case:
+    """A deploy to a host that has nothing of the service."""
+    return Case(
+        title, DEPLOY, service.names, service.variables, service.remove, service.expect_source
+    )
+
+
+def changed(service: Service, title: str) -> Case:
+    """A deploy of a source in which one file is another."""
+
+    def prepare() -> None:
+        service.deploy()
+        service.source.change()
+
+    return Case(title, DEPLOY, service.names, service.variables, prepare, service.expect_source)
+
+
+def role_cases(hosts: Hosts, directory: Path, floor: Case) -> list[Case]:
+    """Deploys by the role."""
+    one = hosts.names[:1]
+    sources = {files: Source(directory / str(files), files) for files in (5, 500, 5000)}
+    changing = Source(directory / "changing", 500)
+
+    alone = unchanged(
+        Service(hosts, one, "bench-steady", sources[500]), "nothing changed, 500 files"
+    )
+    alone.base, alone.at_most = floor, "2.0"
+    many = unchanged(
+        Service(hosts, hosts.names, "bench-steady", sources[500]),
+        f"nothing changed, 500 files, {len(hosts.names)} hosts",
+    )
+    many.base, many.base_name, many.at_most = alone, "one host", "4.0"
+    one_file = changed(Service(hosts, one, "bench-changing", changing), "one file of 500 changed")
+    one_file.base, one_file.at_most = floor, "3.5"
+    firsts = {
+        files: first(
+            Service(hosts, one, f"bench-first-{files}", source), f"first deploy, {files:,} files"
+        )
+        for files, source in sources.items()
+    }
+    for case in firsts.values():
+        case.base = floor
+    firsts[500].at_most = "4.0"
+    firsts[5000].at_most = "the calls of 5 files"
+    return [alone, many, one_file, *firsts.values()]
+
+
+def copy_cases(hosts: Hosts, directory: Path, floor: Case) -> list[Case]:
+    """The peer that copies file by file: the second case finds what the first one left."""
+    one = hosts.names[:1]
+    files = 100
+    source = Source(directory / "copy", files)
+    destination = "/srv/bench-copy"
+    variables = {"bench_src": str(source.directory), "bench_dest": destination}
+    playbook = HERE / "playbooks" / "copy.yml"
+
+    def clear() -> None:
+        hosts.on(one[0], "rm", "-rf", destination)
+
+    def check_files(_run: Run) -> None:
+        found = hosts.on(one[0], "find", destination, "-type", "f").splitlines()
+        expect(len(found), files)
+
+    fresh = Case("`copy`, 100 files, first", playbook, one, variables)
+    fresh.prepare, fresh.check, fresh.base = clear, check_files, floor
+    again = Case("`copy`, 100 files, nothing changed", playbook, one, variables)
+    again.check, again.base = nothing_changed, floor
+    return [fresh, again]
+
+
+def unarchive_cases(hosts: Hosts, directory: Path, floor: Case) -> list[Case]:
+    """The peer that unpacks an archive, made beforehand, and restarts a unit in a handler."""
+    one = hosts.names[:1]
+    source = Source(directory / "unarchive", 500)
+    archive = directory / "unarchive.tar.gz"
+    source.pack(archive)
+    name = "bench-peer"
+    variables = {
+        "bench_name": name,
+        "bench_archive": str(archive),
+        "bench_dest": f"/srv/{name}",
+    }
+    playbook = HERE / "playbooks" / "unarchive.yml"
+
+    def clear() -> None:
+        unit = f"/etc/systemd/system/{name}.service"
+        hosts.on(
+            one[0],
+            *("sh", "-c"),
+            f"[ ! -e {unit} ] || systemctl disable --quiet --now {name};"
+            f" rm -rf {unit} /srv/{name} && systemctl daemon-reload",
+        )
+
+    def check(_run: Run) -> None:
+        expect(hosts.show(one[0], name, "StatusText"), source.status)
+
+    def check_again(run: Run) -> None:
+        nothing_changed(run)
+        check(run)
+
+    title = "`unarchive`, `template` and restart, 500 files"
+    fresh = Case(f"{title}, first", playbook, one, variables)
+    fresh.prepare, fresh.check, fresh.base = clear, check, floor
+    again = Case(f"{title}, nothing changed", playbook, one, variables)
+    again.check, again.base = check_again, floor
+    return [fresh, again]
+
+
+def report(cases: list[Case], hosts: Hosts, rounds: int) -> str:
+    """The table with what it depends on, in Markdown."""
+    host = hosts.names[0]
+    systemd = hosts.on(host, "systemctl", "--version").split()[1]
+    host_python = hosts.on(host, "python3", "--version").split()[1]
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    lines = "\n".join(case.line() for case in cases)
+    return f"""\
+# Deploys over SSH
+
+Made by `script/bench deploy` on {today} with ansible-core {version("ansible-core")}, Python
+{platform.python_version()} and {os.cpu_count()} cores, deploying to containers with systemd {systemd} and Python
+{host_python} on the same machine.
+
+Wall time of `ansible-playbook` in seconds: the median of {rounds} interleaved rounds, and the fastest and
+the slowest of them. SSH with pipelining, its connection open already. The floor is a play that only
+gathers facts; all other plays gather none. The service is one of `Type=notify`, with files of 1 KiB
+and no requirements. The archive of `unarchive` was packed beforehand. Calls are commands over SSH,
+transfers are files sent.
+
+| case | seconds | fastest to slowest | ratio | to | at most | calls | transfers |
+|---|--:|--:|--:|---|--:|--:|--:|
+{lines}
+"""
+
+
+def main() -> None:
+    """Run the benchmark, print its table and keep it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, required=True, help="how often each case is timed")
+    parser.add_argument("hosts", nargs="+", help="containers made by script/host")
+    arguments = parser.parse_args()
+
+    with tempfile.TemporaryDirectory(prefix="python-service-bench-") as temporary:
+        directory = Path(temporary)
+        hosts = Hosts(arguments.hosts, directory)
+        floor = Case("the floor: facts alone", HERE / "playbooks" / "floor.yml", hosts.names[:1])
+        cases = [
+            floor,
+            *role_cases(hosts, directory, floor),
+            *copy_cases(hosts, directory, floor),
+            *unarchive_cases(hosts, directory, floor),
+        ]
+        for number in range(1, arguments.rounds + 1):
+            print(f"Round {number} of {arguments.rounds}", flush=True)
+            for case in cases:
+                case.time(hosts)
+        print("Count the calls", flush=True)
+        for case in cases:
+            case.count(hosts)
+        text = report(cases, hosts, arguments.rounds)
+    REPORT.write_text(text)
+    print(f"\n{text}\nKept in {REPORT.relative_to(PROJECT)}")
+
+
+if __name__ == "__main__":
+    main()
