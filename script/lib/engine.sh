@@ -53,7 +53,8 @@ engine_start() {
     local second
     for ((second = 0; second < 60; second++)); do
         engine_answers && return
-        if [[ -f $ENGINE_PID_FILE ]] && ! engine_is_ours; then
+        # Gone is gone; that it has another name yet only means that it is about to become dockerd.
+        if [[ -f $ENGINE_PID_FILE && ! -d /proc/$(<"$ENGINE_PID_FILE") ]]; then
             break
         fi
         sleep 1
