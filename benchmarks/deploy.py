@@ -13,6 +13,7 @@ import argparse
 import datetime
 import os
 import platform
+import signal
 import statistics
 import sys
 import tempfile
@@ -213,9 +214,9 @@ def copy_cases(hosts: Hosts, directory: Path, floor: Case) -> list[Case]:
         found = hosts.on(one[0], "find", destination, "-type", "f").splitlines()
         expect(len(found), files)
 
-    fresh = Case("`copy`, 100 files, first", playbook, one, variables)
+    fresh = Case(f"`copy`, {files} files, first", playbook, one, variables)
     fresh.prepare, fresh.check, fresh.base = clear, check_files, floor
-    again = Case("`copy`, 100 files, nothing changed", playbook, one, variables)
+    again = Case(f"`copy`, {files} files, nothing changed", playbook, one, variables)
     again.check, again.base = nothing_changed, floor
     return [fresh, again]
 
@@ -291,6 +292,8 @@ def main() -> None:
     parser.add_argument("hosts", nargs="+", help="containers made by script/host")
     arguments = parser.parse_args()
 
+    # Told to end, it still removes the directory with the key.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="python-service-bench-") as temporary:
         directory = Path(temporary)
         hosts = Hosts(arguments.hosts, directory)

@@ -79,6 +79,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         }
         found = self._look(arguments, parts, release, task_vars)
         result["warnings"] = found["complaints"]
+        # The interpreter that was found for Ansible: else each step looks for it anew.
+        result["ansible_facts"] = found.get("ansible_facts", {})
         builds = bool(parts.requirements) and not found["environment_exists"]
         installs = parts.project is not None and not found["release_exists"]
         new_users = [] if found["user_exists"] else [arguments["user"]]
