@@ -157,16 +157,21 @@ class Versioned:
         }
 
     def serves(self) -> str:
-        """The version that is served, or a failed test where the files of two are mixed."""
+        """The version that is served, or a failed test where the files of two are mixed.
+
+        Raises `ConnectionError` when nothing answers.
+        """
         program = (
             "import urllib.request as u, urllib.error as e\n"
             f"try: print(u.urlopen('http://127.0.0.1:{self._port}/', timeout=5).read().decode())\n"
             "except e.HTTPError as error: print(error.read().decode())\n"
         )
-        output: str = self.host.check_output(f"python3 -c {shlex.quote(program)}")
-        main, part = output.split()
+        result = self.host.run(f"python3 -c {shlex.quote(program)}")
+        if result.rc != 0:
+            raise ConnectionError(result.stderr.splitlines()[-1])
+        main, part = result.stdout.split()
         assert main == part
-        return main
+        return str(main)
 
     def current(self) -> str:
         """Id of the release that is active."""

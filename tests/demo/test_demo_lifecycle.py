@@ -47,7 +47,10 @@ def test_drain_finishes_the_request_in_flight_and_takes_no_other(
     demo = start(NOTIFY_SOCKET=str(manager.path))
     address = demo.address
     with demo.connect() as idle, demo.connect() as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
+        head = b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+        connection.sendall(head + b"Expect: 100-continue\r\n\r\n")
+        # Now the request is in flight, and waits for its body.
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 100 ")
         idle.sendall(b"GET /healthz HTTP/1.1\r\n\r\n")
         assert idle.recv(65_536).startswith(b"HTTP/1.1 200 ")
         demo.send(signal.SIGTERM)

@@ -44,7 +44,7 @@ def expect_whole(versioned: Versioned, *versions: str) -> None:
     def served() -> bool:
         try:
             return versioned.serves() in versions
-        except ValueError:
+        except ConnectionError:
             return False
 
     versioned.service.eventually(served)
