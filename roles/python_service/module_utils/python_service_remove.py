@@ -46,7 +46,9 @@ def remove(layout: Layout, *, data: bool, check: bool) -> list[str]:
         *([unit] if os.path.lexists(unit) else []),
         *(kept if data else []),
         *(f"{kind} {name}" for kind, name in accounts),
-        *([layout.base] if os.path.lexists(layout.base) else []),
+        *_own_files(layout),
+        # It stays with the data, and says that it is the role's.
+        *([] if kept and not data else [path_of(layout.name)]),
     ]
     if not check:
         _remove_unit(layout, unit)
@@ -58,9 +60,9 @@ def remove(layout: Layout, *, data: bool, check: bool) -> list[str]:
                 os.rmdir(path)
         _hand_over(record, accounts, layout)
         _remove_accounts(accounts, () if data else kept)
-        _remove_files(layout)
+        for path in _own_files(layout):
+            _delete(path)
         if kept and not data:
-            # It says that the data is the role's, for a later deploy or removal.
             write_record(layout.name, Record(layout.root))
         else:
             os.unlink(path_of(layout.name))
@@ -115,13 +117,14 @@ def _remove_accounts(accounts: Sequence[tuple[str, str]], directories: Sequence[
             _do(f"{kind}del", name)
 
 
-def _remove_files(layout: Layout) -> None:
-    for pattern in ("releases", "environments", "current", ".current.new", "history.jsonl"):
-        _delete(os.path.join(layout.base, pattern))
-    for path in glob.glob(os.path.join(layout.base, ".incoming-*")):
-        _delete(path)
-    if os.path.isdir(layout.base) and not os.listdir(layout.base):
-        os.rmdir(layout.base)
+def _own_files(layout: Layout) -> list[str]:
+    """What is the role's in the service's directory, and the directory if that is all of it."""
+    names = ("releases", "environments", "current", ".current.new", "history.jsonl", ".incoming-*")
+    own = [path for name in names for path in glob.glob(os.path.join(layout.base, name))]
+    others = os.path.isdir(layout.base) and set(os.listdir(layout.base)) - {
+        os.path.basename(path) for path in own
+    }
+    return own if others or not os.path.isdir(layout.base) else [*own, layout.base]
 
 
 def _holds(path: str) -> bool:
