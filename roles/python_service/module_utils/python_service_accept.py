@@ -60,7 +60,7 @@ def accept(layout: Layout, acceptance: Mapping[str, Any]) -> None:
         if answer is None:
             return
         if time.monotonic() >= deadline:
-            words = _journal(first["InvocationID"])
+            words = _journal(layout, first["InvocationID"])
             raise Refused("\n".join([f"{layout.unit} is up and not healthy: {answer}", *words]))
         time.sleep(_EVERY)
 
@@ -78,7 +78,7 @@ def _expect_up(layout: Layout, first: Mapping[str, str], now: Mapping[str, str])
     if up and now["InvocationID"] == first["InvocationID"]:
         return
     # Its first invocation is the one that failed: a restart may be under way already.
-    words = _journal(first["InvocationID"])
+    words = _journal(layout, first["InvocationID"])
     raise Refused("\n".join([f"{layout.unit} did not stay up: {_state(now)}", *words]))
 
 
@@ -158,16 +158,21 @@ def _short(line: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} … ({len(line)} characters)"
 
 
-def _journal(invocation: str) -> list[str]:
-    """The words of one invocation for people: its warnings and worse, or its last words."""
+def _journal(layout: Layout, invocation: str) -> list[str]:
+    """The words of one invocation for people: its warnings and worse, or its last words.
+
+    Where systemd has started it anew meanwhile, the new one may have none yet;
+    then those before it tell.
+    """
     run(["journalctl", "--sync"])
-    command = ["journalctl", f"_SYSTEMD_INVOCATION_ID={invocation}", "--lines", "20"]
-    command += ["--output", "cat", "--no-pager", "--quiet"]
-    for heading, options in (
-        ("Its journal at warning and worse:", ["--priority", "warning"]),
-        ("Its journal, which holds no warning:", []),
+    this, any_of_it = f"_SYSTEMD_INVOCATION_ID={invocation}", f"_SYSTEMD_UNIT={layout.unit}"
+    for heading, matches in (
+        ("Its journal at warning and worse:", [this, "--priority", "warning"]),
+        ("Its journal, which holds no warning:", [this]),
+        ("Its journal has nothing of this start; before it:", [any_of_it]),
     ):
-        entries = run([*command, *options]).stdout.splitlines()
+        command = ["journalctl", *matches, "--lines", "20", "--output", "cat"]
+        entries = run([*command, "--no-pager", "--quiet"]).stdout.splitlines()
         if entries:
             return [heading, *(f"  {_short(entry)}" for entry in entries)]
     return ["Its journal is empty."]
