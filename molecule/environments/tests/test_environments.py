@@ -102,9 +102,16 @@ def test_requirements_come_from_the_wheelhouse_alone(
 ) -> None:
     make_wheel(wheelhouse, "1.0")
     given = {"requirements": ["greeting==1.0"], "wheelhouse": str(wheelhouse)}
-    versioned.deploy("one", command="greeting-serve", **given).succeeded()
+    run = versioned.deploy("one", "--diff", command="greeting-serve", **given).succeeded()
     assert versioned.serves() == "one"
     assert imported(versioned) == "1.0"
+    # pip's work went on in the background, while Ansible said that it does; and it is a change
+    # like any other in a diff.
+    (publish,) = [result for name, result in run.tasks if name.startswith("Publish release")]
+    assert publish["finished"]
+    assert publish["ansible_job_id"]
+    diffs = [diff for _, result in run.tasks for diff in result.get("diff", [])]
+    assert any("+ main.py" in diff.get("prepared", "") for diff in diffs)
 
 
 def test_changed_code_builds_no_environment_and_changed_requirements_do(

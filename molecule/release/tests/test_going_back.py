@@ -181,6 +181,21 @@ def test_rollback_goes_back_through_what_was_accepted(host: Host, versioned: Ver
     assert "exit status 1" in events[3]["reason"]
 
 
+def test_a_rollback_that_is_not_what_was_meant_is_refused(host: Host, versioned: Versioned) -> None:
+    versioned.deploy("one").succeeded()
+    versioned.deploy("two").succeeded()
+    for variable, words in (
+        ("python_service_rolback_to=x", "write python_service_rollback_to"),
+        ("python_service_name=../etc", "python_service_name: '../etc' cannot name a unit"),
+        ("python_service_name=stranger", "stranger is no service of the role on this host"),
+        ("python_service_keep_releases=0", "python_service_keep_releases: 0 is below 1"),
+    ):
+        run = rollback(versioned, "-e", variable)
+        assert run.status != 0
+        assert words in run.message
+    assert versioned.serves() == "two"
+
+
 def test_the_order_is_the_historys_and_not_that_of_file_times(
     host: Host, versioned: Versioned
 ) -> None:
@@ -307,7 +322,7 @@ def test_check_mode_refuses_what_systemd_will_refuse(host: Host, versioned: Vers
     options = {"Service": {"ExecStartPre": "nonsense"}}
     for arguments in (["--check"], []):
         run = versioned.deploy("one", *arguments, unit_options=options)
-        assert "python_service_unit_options: systemd refuses the unit" in run.message
+        assert "systemd refuses the unit; correct python_service_unit_options or" in run.message
         assert run.changed == []
     assert not host.user(versioned.service.name).exists
 
@@ -323,6 +338,14 @@ def test_what_is_predicted_comes_to_pass_task_by_task(host: Host, versioned: Ver
         )
         assert tasks(versioned.deploy(version).succeeded()) == tasks(predicted)
         assert predicted.changed != []
+
+
+def test_the_diff_names_files_of_a_release_that_is_on_the_host(versioned: Versioned) -> None:
+    versioned.deploy("one").succeeded()
+    versioned.deploy("two").succeeded()
+    run = versioned.deploy("one", "--diff").succeeded()
+    diffs = [diff for _, result in run.tasks for diff in result.get("diff", [])]
+    assert any("~ main.py" in diff.get("prepared", "") for diff in diffs)
 
 
 def test_the_diff_names_files_and_lines(versioned: Versioned) -> None:

@@ -11,26 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import ansible.module_utils
-import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 #: Lines of a diff's list of files.
 MOST_LISTED = 50
-_ROLE = Path(__file__).resolve().parent.parent
-if str(_ROLE / "module_utils") not in ansible.module_utils.__path__:
+_UTILITIES = str(Path(__file__).resolve().parent.parent / "module_utils")
+if _UTILITIES not in ansible.module_utils.__path__:
     # Ansible sends a role's module_utils to hosts, but does not import them here.
-    ansible.module_utils.__path__.append(str(_ROLE / "module_utils"))
+    ansible.module_utils.__path__.append(_UTILITIES)
 
 from ansible.module_utils.python_service_changes import short_text
 from ansible.module_utils.python_service_history import requester
-from ansible.module_utils.python_service_input import (
-    PREFIX,
-    kind_problems,
-    problems,
-    unknown_variables,
-    words_of,
-)
+from ansible.module_utils.python_service_input import problems, words_of
+from ansible.module_utils.python_service_manual import ROLE, misuse, specification
 from ansible.module_utils.python_service_parts import PartsError, gather
 from ansible.module_utils.python_service_release import Parts, command_problems, describe
 from ansible.module_utils.python_service_source import FILE
@@ -51,12 +45,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     ) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        options = _options()
-        known = {name for options_of_one in options.values() for name in options_of_one}
-        specification = {name.removeprefix(PREFIX): spec for name, spec in options["main"].items()}
-        _refuse(unknown_variables(task_vars, known))
-        _refuse(kind_problems(self._task.args, specification))
-        _, arguments = self.validate_argument_spec(argument_spec=specification)
+        _refuse(misuse("main", self._task.args, task_vars))
+        _, arguments = self.validate_argument_spec(argument_spec=specification("main"))
         _refuse(problems(arguments))
 
         plan = {"name": arguments["name"], "root": arguments["root"], "by": requester()}
@@ -65,11 +55,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
         inputs = self._inputs(arguments)
         try:
-            parts = gather(inputs, _ROLE / "files")
+            parts = gather(inputs, ROLE / "files")
         except PartsError as error:
             raise AnsibleActionFail(str(error)) from error
         _refuse(command_problems(arguments["command"], parts))
-        template = (_ROLE / "templates" / "service.j2").read_text(encoding="utf-8")
+        template = (ROLE / "templates" / "service.j2").read_text(encoding="utf-8")
         now = datetime.datetime.now(datetime.timezone.utc)
         release = {
             **describe(arguments, parts, template),
@@ -139,19 +129,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             )
         _refuse(found["problems"])
         return found
-
-
-def _options() -> dict[str, dict[str, Any]]:
-    """The role's argument specifications by entry point, without what is for people only."""
-    text = (_ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
-    keys = ("type", "choices", "elements", "required")
-    return {
-        entry: {
-            name: {key: option[key] for key in keys if key in option}
-            for name, option in specification["options"].items()
-        }
-        for entry, specification in yaml.safe_load(text)["argument_specs"].items()
-    }
 
 
 def _diff(parts: Parts, changes: dict[str, Any]) -> list[dict[str, str]]:

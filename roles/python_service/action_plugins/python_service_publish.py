@@ -12,12 +12,13 @@ import ansible.module_utils
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-_ROLE = Path(__file__).resolve().parent.parent
-if str(_ROLE / "module_utils") not in ansible.module_utils.__path__:
+_UTILITIES = str(Path(__file__).resolve().parent.parent / "module_utils")
+if _UTILITIES not in ansible.module_utils.__path__:
     # Ansible sends a role's module_utils to hosts, but does not import them here.
-    ansible.module_utils.__path__.append(str(_ROLE / "module_utils"))
+    ansible.module_utils.__path__.append(_UTILITIES)
 
 from ansible.module_utils.python_service_host import Layout
+from ansible.module_utils.python_service_manual import ROLE
 from ansible.module_utils.python_service_parts import PartsError, gather, pack_parts
 from ansible.module_utils.python_service_source import Source, SourceError
 
@@ -43,7 +44,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "changed": bool(arguments["missing"]),
                 "finished": 1,
                 "path": path,
-                "diff": arguments["changes"],
             }
         try:
             archive = self._send(arguments["inputs"], release)
@@ -58,11 +58,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             task_vars=task_vars or {},
             wrap_async=self._task.async_val,
         )
-        return {**result, **published, "diff": arguments["changes"]}
+        return {**result, **published}
 
     def _send(self, inputs: dict[str, Any], release: dict[str, Any]) -> str:
         """Put the archive into a temporary directory on the host; returns its path there."""
-        parts = gather(inputs, _ROLE / "files")
+        parts = gather(inputs, ROLE / "files")
         if (parts.source or Source("", ())).digest != release["source"]:
             raise SourceError(f"{inputs['src']} changed during the deploy; deploy again")
         self._make_tmp_path()

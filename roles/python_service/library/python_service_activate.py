@@ -30,6 +30,11 @@ options:
       - The release, with its C(id), C(environment), C(units) and C(acceptance).
     type: dict
     required: true
+  changes:
+    description: What the release changes in the files of the source, as a diff shows it.
+    type: list
+    elements: dict
+    default: []
   state:
     description: Whether the service runs.
     type: str
@@ -86,7 +91,6 @@ pruned:
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.python_service_activate import ActivationError, Wanted, perform
 from ansible.module_utils.python_service_host import Layout
-from ansible.module_utils.python_service_lock import LockError
 
 
 def main() -> None:
@@ -95,6 +99,7 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "root": {"type": "path", "required": True},
             "release": {"type": "dict", "required": True},
+            "changes": {"type": "list", "elements": "dict", "default": []},
             "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
             "enabled": {"type": "bool", "default": True},
             "keep_releases": {"type": "int", "default": 5},
@@ -120,11 +125,9 @@ def main() -> None:
             given["keep_releases"],
             check=module.check_mode,
         )
-    except LockError as error:
-        module.fail_json(msg=str(error), release=wanted.release, rolled_back=False)
     except ActivationError as error:
         module.fail_json(msg=str(error), release=wanted.release, rolled_back=error.rolled_back)
-    module.exit_json(**answer)
+    module.exit_json(**{**answer, "diff": [*given["changes"], *answer["diff"]]})
 
 
 if __name__ == "__main__":

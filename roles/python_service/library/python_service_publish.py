@@ -29,10 +29,6 @@ options:
       - What its release.json will hold, and the texts of its C(units) by name.
     type: dict
     required: true
-  changes:
-    description: What a diff shows. Read by the action.
-    type: list
-    elements: dict
   missing:
     description: Whether the host lacks the release or the environment. Read by the action.
     type: bool
@@ -79,7 +75,7 @@ def main() -> None:
     given = module.params
     layout = Layout(given["root"], given["name"])
     try:
-        with locked(layout, given["release"]["by"]):
+        with locked(layout.name, given["release"]["by"]):
             publish(layout, given["archive"], given["release"])
     except (BuildError, LockError, PublishError, SourceError, OSError) as error:
         words = f"The release of {layout.name} could not be made; what runs is untouched."

@@ -16,10 +16,6 @@ options:
     description: Name of the service.
     type: str
     required: true
-  root:
-    description: Directory that holds the service's own directory.
-    type: path
-    required: true
   data:
     description: Remove the service's directories in C(/var) as well.
     type: bool
@@ -35,7 +31,6 @@ EXAMPLES = r"""
 - name: Remove the service
   python_service_remove:
     name: demo
-    root: /opt
     by: admin@controller
 """
 
@@ -47,11 +42,10 @@ removed:
   returned: always
 """
 
-import os
 from contextlib import nullcontext
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.python_service_host import Layout
+from ansible.module_utils.python_service_host import root_problem
 from ansible.module_utils.python_service_lock import LockError, locked
 from ansible.module_utils.python_service_record import RecordError
 from ansible.module_utils.python_service_remove import RemoveError, remove
@@ -61,22 +55,22 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "root": {"type": "path", "required": True},
             "data": {"type": "bool", "default": False},
             "by": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
-    if os.geteuid() != 0:
-        module.fail_json(msg="the role needs root on the host; set become: true")
-    layout = Layout(module.params["root"], module.params["name"])
+    name = module.params["name"]
+    not_root = root_problem()
+    if not_root:
+        module.fail_json(msg=not_root)
     try:
-        with nullcontext() if module.check_mode else locked(layout, module.params["by"]):
-            removed = remove(layout, data=module.params["data"], check=module.check_mode)
+        with nullcontext() if module.check_mode else locked(name, module.params["by"]):
+            removed = remove(name, data=module.params["data"], check=module.check_mode)
     except (LockError, RecordError) as error:
         module.fail_json(msg=str(error))
     except (RemoveError, OSError) as error:
-        module.fail_json(msg=f"{layout.name} could not be removed: {error}")
+        module.fail_json(msg=f"{name} could not be removed: {error}")
     module.exit_json(changed=bool(removed), removed=removed)
 
 

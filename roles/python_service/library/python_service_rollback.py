@@ -17,11 +17,7 @@ options:
     description: Name of the service.
     type: str
     required: true
-  root:
-    description: Directory that holds the service's own directory.
-    type: path
-    required: true
-  release:
+  rollback_to:
     description: Id of the release. Left out, it is the one before the current one.
     type: str
   keep_releases:
@@ -38,7 +34,6 @@ EXAMPLES = r"""
 - name: Go back
   python_service_rollback:
     name: demo
-    root: /opt
 """
 
 RETURN = r"""
@@ -53,36 +48,37 @@ previous:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.python_service_activate import ActivationError, perform, rollback_target
-from ansible.module_utils.python_service_host import Layout
-from ansible.module_utils.python_service_lock import LockError
+from ansible.module_utils.python_service_activate import ActivationError, roll_back
+from ansible.module_utils.python_service_host import root_problem
+from ansible.module_utils.python_service_record import RecordError
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "root": {"type": "path", "required": True},
-            "release": {"type": "str"},
+            "rollback_to": {"type": "str"},
             "keep_releases": {"type": "int", "default": 5},
             "by": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
     given = module.params
-    layout = Layout(given["root"], given["name"])
+    not_root = root_problem()
+    if not_root:
+        module.fail_json(msg=not_root)
     try:
-        answer = perform(
-            layout,
-            rollback_target(layout, given["release"]),
-            {"what": "rollback", "by": given["by"]},
+        answer = roll_back(
+            given["name"],
+            given["rollback_to"],
+            given["by"],
             given["keep_releases"],
             check=module.check_mode,
         )
-    except LockError as error:
-        module.fail_json(msg=str(error), rolled_back=False)
     except ActivationError as error:
         module.fail_json(msg=str(error), rolled_back=error.rolled_back)
+    except RecordError as error:
+        module.fail_json(msg=str(error))
     module.exit_json(**answer)
 
 

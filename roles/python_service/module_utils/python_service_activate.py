@@ -19,7 +19,8 @@ from . import python_service_history as history
 from .python_service_accept import Refused, accept, explain
 from .python_service_environment import is_whole
 from .python_service_host import UNITS, Layout, read, run, show, temporary_name, write
-from .python_service_lock import locked
+from .python_service_lock import LockError, locked
+from .python_service_record import read_record
 from .python_service_verify import verify
 
 #: Field of the journal, and of systemd's own record, that names the release of an invocation.
@@ -103,20 +104,24 @@ def perform(
 
     ``event`` has ``what``, which is ``deploy`` or ``rollback``, and ``by``, who
     asked for it; ``keep`` is the number of releases that stay. The answer is
-    what a module returns. Raises `ActivationError` and `LockError`.
+    what a module returns. Raises `ActivationError`, also where another step
+    holds the lock.
     """
     if check:
         steps = plan(layout, wanted)
         pruned = history.prune(layout, keep, [wanted.release], check=True)
         return _answer(layout, wanted, steps, layout.current_release(), pruned)
-    with locked(layout, event["by"]):
-        steps = plan(layout, wanted)
-        before = layout.current_release()
-        try:
-            _activate(layout, wanted, steps, event)
-        finally:
-            pruned = history.prune(layout, keep, [wanted.release], check=False)
-        return _answer(layout, wanted, steps, before, pruned)
+    try:
+        with locked(layout.name, event["by"]):
+            steps = plan(layout, wanted)
+            before = layout.current_release()
+            try:
+                _activate(layout, wanted, steps, event)
+            finally:
+                pruned = history.prune(layout, keep, [wanted.release], check=False)
+            return _answer(layout, wanted, steps, before, pruned)
+    except LockError as error:
+        raise ActivationError(str(error), rolled_back=False) from error
 
 
 def _answer(
@@ -181,11 +186,18 @@ def stored(layout: Layout, release: str) -> Wanted:
     )
 
 
-def rollback_target(layout: Layout, release: str | None) -> Wanted:
-    """The release to go back to: the one before the current one, or a named one.
+def roll_back(name: str, release: str | None, by: str, keep: int, *, check: bool) -> dict[str, Any]:
+    """Go back to the release before the current one, or to a named one; as `perform`."""
+    record = read_record(name)
+    if record is None:
+        raise ActivationError(f"{name} is no service of the role on this host", rolled_back=False)
+    layout = Layout(record.root, name)
+    wanted = _rollback_target(layout, release)
+    return perform(layout, wanted, {"what": "rollback", "by": by}, keep, check=check)
 
-    Raises `ActivationError` for one that was never accepted, or that is not whole.
-    """
+
+def _rollback_target(layout: Layout, release: str | None) -> Wanted:
+    """What to go back to; raises `ActivationError` for what was never accepted or is not whole."""
     target = release or history.previous(layout)
     good = [name for name in history.accepted(layout) if name != target]
     others = ", ".join(name for name in good if layout.release_facts(name)) or "none"

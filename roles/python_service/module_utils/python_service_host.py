@@ -144,6 +144,17 @@ def read(path: str) -> str | None:
         return None
 
 
+def account_exists(kind: str, name: str) -> bool:
+    """Whether the host has an account; ``kind`` is ``user`` or ``group``."""
+    database = {"user": "passwd", "group": "group"}[kind]
+    return run(["getent", database, name]).returncode == 0
+
+
+def root_problem() -> str | None:
+    """What to do where this does not run as root."""
+    return None if os.geteuid() == 0 else "the role needs root on the host; set become: true"
+
+
 def is_own_unit(path: str) -> bool:
     """Whether the role wrote the unit file at ``path``."""
     return (read(path) or "").startswith(UNIT_MARK)

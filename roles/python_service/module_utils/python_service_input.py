@@ -88,7 +88,7 @@ def problems(arguments: Mapping[str, Any]) -> list[str]:
 
     They have passed the argument specification, so that types are right.
     """
-    found = [*_names(arguments)]
+    found = [*_name(arguments), *_accounts_and_paths(arguments)]
     if arguments["state"] != "absent":
         found += _command(arguments.get("command"))
         found += _texts(arguments)
@@ -104,8 +104,14 @@ def problems(arguments: Mapping[str, Any]) -> list[str]:
         found += _unit_options(arguments["unit_options"])
         found += _requirements(arguments["requirements"])
         found += _health(arguments["health"])
-        found += _numbers(arguments)
+        found += _settle(arguments["settle"])
+        found += _keep_releases(arguments["keep_releases"])
     return found
+
+
+def rollback_problems(arguments: Mapping[str, Any]) -> list[str]:
+    """All that is wrong with the arguments of a rollback; as `problems`."""
+    return [*_name(arguments), *_keep_releases(arguments["keep_releases"])]
 
 
 def words_of(command: str) -> list[str]:
@@ -118,13 +124,16 @@ def problem(name: str, text: str) -> str:
     return f"{PREFIX}{name}: {text}"
 
 
-def _names(arguments: Mapping[str, Any]) -> Iterator[str]:
+def _name(arguments: Mapping[str, Any]) -> Iterator[str]:
     if not _NAME.fullmatch(arguments["name"]):
         yield problem(
             "name",
             f"{arguments['name']!r} cannot name a unit and an account; write lower-case letters, "
             "digits, _ and -, a letter first, at most 31 characters",
         )
+
+
+def _accounts_and_paths(arguments: Mapping[str, Any]) -> Iterator[str]:
     for key in ("user", "group"):
         if not _ACCOUNT.fullmatch(arguments[key]):
             yield problem(key, f"{arguments[key]!r} is no name of an account; see useradd(8)")
@@ -290,13 +299,14 @@ def _health_command(command: str) -> Iterator[str]:
             yield problem("health", "command is empty; write what to run")
 
 
-def _numbers(arguments: Mapping[str, Any]) -> Iterator[str]:
-    if arguments["settle"] < 0:
-        yield problem("settle", f"{arguments['settle']} is below 0; write seconds")
-    if arguments["keep_releases"] < 1:
-        yield problem(
-            "keep_releases", f"{arguments['keep_releases']} is below 1; write how many stay"
-        )
+def _settle(seconds: float) -> Iterator[str]:
+    if seconds < 0:
+        yield problem("settle", f"{seconds} is below 0; write seconds")
+
+
+def _keep_releases(number: int) -> Iterator[str]:
+    if number < 1:
+        yield problem("keep_releases", f"{number} is below 1; write how many stay")
 
 
 def _unknown(what: str, name: Any, known: Sequence[str]) -> str:

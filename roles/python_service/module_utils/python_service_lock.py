@@ -15,8 +15,6 @@ import json
 import os
 from collections.abc import Iterator
 
-from .python_service_host import Layout
-
 #: Root's, and gone after a boot.
 DIRECTORY = "/run/python_service"
 
@@ -26,18 +24,18 @@ class LockError(Exception):
 
 
 @contextlib.contextmanager
-def locked(layout: Layout, by: str) -> Iterator[None]:
-    """Hold the lock of a service; ``by`` is who asks, as others will read it.
+def locked(name: str, by: str) -> Iterator[None]:
+    """Hold the lock of the service ``name``; ``by`` is who asks, as others will read it.
 
     Raises `LockError` at once when somebody else holds it.
     """
     os.makedirs(DIRECTORY, mode=0o700, exist_ok=True)
-    descriptor = os.open(_path(layout), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(_path(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LockError(_complaint(layout, os.pread(descriptor, 4096, 0))) from None
+            raise LockError(_complaint(name, os.pread(descriptor, 4096, 0))) from None
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps({"by": by, "since": now}).encode(), 0)
@@ -46,31 +44,31 @@ def locked(layout: Layout, by: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def complaint(layout: Layout) -> str | None:
+def complaint(name: str) -> str | None:
     """What `locked` would complain of now, or None."""
     try:
-        descriptor = os.open(_path(layout), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(_path(name), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _complaint(layout, os.pread(descriptor, 4096, 0))
+        return _complaint(name, os.pread(descriptor, 4096, 0))
     finally:
         os.close(descriptor)
     return None
 
 
-def _path(layout: Layout) -> str:
-    return os.path.join(DIRECTORY, f"{layout.name}.lock")
+def _path(name: str) -> str:
+    return os.path.join(DIRECTORY, f"{name}.lock")
 
 
-def _complaint(layout: Layout, content: bytes) -> str:
+def _complaint(name: str, content: bytes) -> str:
     try:
         holder = json.loads(content)
     except ValueError:  # caught between the lock and the line
         holder = {"by": "somebody", "since": "this moment"}
     return (
-        f"{layout.name} is being changed by {holder['by']} since {holder['since']}; "
+        f"{name} is being changed by {holder['by']} since {holder['since']}; "
         "run this again when that has ended"
     )

@@ -12,7 +12,17 @@ from typing import Any
 
 from .python_service_changes import changes
 from .python_service_environment import is_whole
-from .python_service_host import DATA, UNITS, Layout, is_own_unit, read, run, show
+from .python_service_host import (
+    DATA,
+    UNITS,
+    Layout,
+    account_exists,
+    is_own_unit,
+    read,
+    root_problem,
+    run,
+    show,
+)
 from .python_service_lock import complaint
 from .python_service_record import Record, RecordError, read_record
 from .python_service_verify import verify
@@ -27,22 +37,23 @@ def look(layout: Layout, wanted: Mapping[str, Any]) -> dict[str, Any]:
 
     ``wanted`` has the parameters of the module `python_service_look`.
     """
-    if os.geteuid() != 0:
-        return {"problems": ["the role needs root on the host; set become: true"]}
+    not_root = root_problem()
+    if not_root:
+        return {"problems": [not_root]}
     try:
         record = read_record(layout.name)
     except RecordError as error:
         return {"problems": [str(error)]}
     refusals, warnings = _units_verified(wanted["units"])
     found = {
-        "user_exists": _has_account("passwd", wanted["user"]),
-        "group_exists": _has_account("group", wanted["group"]),
+        "user_exists": account_exists("user", wanted["user"]),
+        "group_exists": account_exists("group", wanted["group"]),
         "release_exists": layout.is_whole(wanted["release"]),
         "environment_exists": is_whole(layout, wanted["environment"]),
         "claimed": record is not None,
         "complaints": warnings,
         "problems": [
-            *_busy_problems(layout),
+            *_busy_problems(layout.name),
             *_systemd_problems(),
             *_name_problems(layout, record),
             *_root_problems(layout),
@@ -65,12 +76,16 @@ def _units_verified(units: Mapping[str, str]) -> tuple[list[str], list[str]]:
     refusals, warnings = verify(new)
     if refusals:
         words = "\n".join(f"  {line}" for line in refusals)
-        return [f"python_service_unit_options: systemd refuses the unit; correct it:\n{words}"], []
+        refusal = (
+            "systemd refuses the unit; correct python_service_unit_options or "
+            f"python_service_command:\n{words}"
+        )
+        return [refusal], []
     return [], warnings
 
 
-def _busy_problems(layout: Layout) -> list[str]:
-    words = complaint(layout)
+def _busy_problems(name: str) -> list[str]:
+    words = complaint(name)
     return [words] if words else []
 
 
@@ -96,10 +111,6 @@ def _program_problems(program: str | None) -> list[str]:
             )
         ]
     return []
-
-
-def _has_account(database: str, name: str) -> bool:
-    return run(["getent", database, name]).returncode == 0
 
 
 def _systemd_problems() -> list[str]:

@@ -13,7 +13,7 @@ from typing import IO, Any
 from .python_service_input import problem
 from .python_service_release import Parts
 from .python_service_requirements import RequirementsError, read_project, read_requirements
-from .python_service_source import Source, SourceError, pack, scan
+from .python_service_source import SourceError, pack, scan
 
 _CACHES = ["__pycache__"]
 
@@ -70,19 +70,21 @@ def pack_parts(parts: Parts, archive: IO[bytes]) -> None:
         sources["wheelhouse"] = parts.wheelhouse
     installer = _installer()
     if (parts.requirements or parts.project) and installer:
-        sources.update(installer)
+        # A wheel is found by its name, a package by that of its directory.
+        name = "installer" if os.path.isfile(installer) else "installer/pip"
+        sources[name] = scan(installer, _CACHES)
     texts = {f"requirements/{number}.txt": text for number, text in enumerate(parts.requirements)}
     pack(sources, texts, archive)
 
 
-def _installer() -> dict[str, Source] | None:
-    """The pip of the controller's own Python, or the wheel of it that ensurepip has."""
+def _installer() -> str | None:
+    """Path of the pip of the controller's own Python, or of the wheel that ensurepip has."""
     spec = importlib.util.find_spec("pip")
     if spec and spec.submodule_search_locations:
-        return {"installer/pip": scan(spec.submodule_search_locations[0], _CACHES)}
+        return spec.submodule_search_locations[0]
     bundled = importlib.util.find_spec("ensurepip._bundled")
     locations = list(bundled.submodule_search_locations or ()) if bundled else []
     for location in [*locations, "/usr/share/python-wheels"]:  # the latter is Debian's
         for wheel in sorted(Path(location).glob("pip-*.whl")):
-            return {"installer": scan(str(wheel))}
+            return str(wheel)
     return None

@@ -13,6 +13,7 @@ from .python_service_host import (
     DATA,
     UNITS,
     Layout,
+    account_exists,
     is_own_unit,
     read,
     run,
@@ -26,17 +27,17 @@ class RemoveError(Exception):
     """Something that is the role's and could not be taken away; says what."""
 
 
-def remove(layout: Layout, *, data: bool, check: bool) -> list[str]:
+def remove(name: str, *, data: bool, check: bool) -> list[str]:
     """Remove a service, and with ``data`` its directories in /var; returns what goes.
 
     Where the role has no record of the service nothing is its own. With
     ``check`` nothing is touched, and the answer is the same. It can be cut off
     anywhere and repeated: the record goes last, and stays as long as data does.
     """
-    record = read_record(layout.name)
+    record = read_record(name)
     if record is None:
         return []
-    layout = Layout(record.root, layout.name)
+    layout = Layout(record.root, name)
     unit = os.path.join(UNITS, layout.unit)
     if os.path.lexists(unit) and not is_own_unit(unit):
         raise RemoveError(f"{unit} is not the role's any more; move it away and run this again")
@@ -75,7 +76,7 @@ def _accounts(record: Record, layout: Layout) -> list[tuple[str, str]]:
         (kind, name)
         for kind, names in (("user", record.users), ("group", record.groups))
         for name in names
-        if _is_there(kind, name) and not _users_of(kind, name, layout)
+        if account_exists(kind, name) and not _users_of(kind, name, layout)
     ]
 
 
@@ -113,7 +114,7 @@ def _remove_accounts(accounts: Sequence[tuple[str, str]], directories: Sequence[
             _do("chown", "-R", "-h", f"--from={old}", new, directory)
     for kind, name in accounts:
         # A group may have gone with its user: login.defs(5), USERGROUPS_ENAB.
-        if _is_there(kind, name):
+        if account_exists(kind, name):
             _do(f"{kind}del", name)
 
 
@@ -136,10 +137,6 @@ def _delete(path: str) -> None:
         shutil.rmtree(path)
     elif os.path.lexists(path):
         os.unlink(path)
-
-
-def _is_there(kind: str, name: str) -> bool:
-    return run(["getent", {"user": "passwd", "group": "group"}[kind], name]).returncode == 0
 
 
 def _users_of(kind: str, name: str, layout: Layout) -> list[str]:
