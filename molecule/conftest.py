@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import time
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -76,10 +77,12 @@ class Player:
 
     def role(self, *options: str, **variables: Any) -> Run:
         """Run the role once; variables are given without their prefix."""
+        return self.playbook(self.role_playbook(**variables), *options)
+
+    def role_playbook(self, **variables: Any) -> Path:
+        """A playbook that runs the role once; variables are given without their prefix."""
         named = {f"python_service_{name}": value for name, value in variables.items()}
-        return self.play(
-            [{"ansible.builtin.include_role": {"name": "python_service"}}], *options, **named
-        )
+        return self.written([{"ansible.builtin.include_role": {"name": "python_service"}}], **named)
 
     def in_group(self, group: str) -> Player:
         """The same, with the host in a group of that name, for playbooks that name one."""
@@ -119,6 +122,32 @@ class Player:
             text=True,
             start_new_session=True,
         )
+
+
+#: What a console script of a made wheel starts: the program in the working directory.
+MAIN = "def main():\n    import os, sys\n    sys.path.insert(0, os.getcwd())\n    import main\n"
+
+
+def make_wheel(directory: Path, version: str, name: str = "greeting", size: int = 0) -> Path:
+    """A wheel by hand, so that nothing has to be fetched.
+
+    It has a module, a console script, and ``size`` bytes of data that take no
+    room until they are installed.
+    """
+    path = directory / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": f'VERSION = "{version}"\n{MAIN}',
+        f"{name}.dat": "\0" * size,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": f"[console_scripts]\n{name}-serve = {name}:main\n",
+    }
+    record = "".join(f"{file},,\n" for file in [*files, f"{info}/RECORD"])
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+        for file, text in {**files, f"{info}/RECORD": record}.items():
+            wheel.writestr(file, text)
+    return path
 
 
 class Versioned:

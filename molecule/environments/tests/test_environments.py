@@ -14,29 +14,7 @@ from pathlib import Path
 import pytest
 from testinfra.host import Host
 
-from conftest import Player, Run, Versioned
-
-#: What a console script starts: the program in the working directory.
-MAIN = "def main():\n    import os, sys\n    sys.path.insert(0, os.getcwd())\n    import main\n"
-
-
-def make_wheel(directory: Path, version: str, name: str = "greeting", size: int = 0) -> Path:
-    """A wheel by hand, so that nothing has to be fetched: a module and a console script."""
-    path = directory / f"{name}-{version}-py3-none-any.whl"
-    info = f"{name}-{version}.dist-info"
-    files = {
-        f"{name}.py": f'VERSION = "{version}"\n{MAIN}',
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": f"[console_scripts]\n{name}-serve = {name}:main\n",
-    }
-    record = "".join(f"{file},,\n" for file in [*files, f"{info}/RECORD"])
-    with zipfile.ZipFile(path, "w") as wheel:
-        for file, text in {**files, f"{info}/RECORD": record}.items():
-            wheel.writestr(file, text)
-        if size:
-            wheel.writestr(f"{name}.dat", b"\0" * size)
-    return path
+from conftest import MAIN, Player, Run, Versioned, make_wheel
 
 
 def digest_of(path: Path) -> str:

@@ -5,28 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import time
-import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from testinfra.host import Host
 
-from conftest import Player, Run, Versioned
+from conftest import Player, Run, Versioned, make_wheel
 
 #: Kills on each side, spread over the course of a deploy.
 MOMENTS = 16
 #: A module comes through the standard input of an interpreter that has no arguments.
 MODULES = "pgrep -xf '/usr/bin/python3[.0-9]*'"
-
-
-def role_tasks() -> list[dict[str, Any]]:
-    return [{"ansible.builtin.include_role": {"name": "python_service"}}]
-
-
-def named(versioned: Versioned, **changes: Any) -> dict[str, Any]:
-    variables = versioned.variables(**changes)
-    return {f"python_service_{key}": value for key, value in variables.items()}
 
 
 def converge(versioned: Versioned, version: str) -> Run:
@@ -71,7 +60,7 @@ def test_killed_controllers(host: Host, versioned: Versioned, player: Player) ->
     for moment in range(MOMENTS):
         new = f"killed{moment}"
         versioned.write(new)
-        process = player.start(player.written(role_tasks(), **named(versioned)))
+        process = player.start(player.role_playbook(**versioned.variables()))
         time.sleep(whole * (moment + 1) / (MOMENTS + 1))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -90,7 +79,7 @@ def test_killed_steps_on_the_host(host: Host, versioned: Versioned, player: Play
     for moment in range(MOMENTS):
         new = f"killed{moment}"
         versioned.write(new)
-        process = player.start(player.written(role_tasks(), **named(versioned)))
+        process = player.start(player.role_playbook(**versioned.variables()))
         time.sleep(whole * (moment + 4) / (MOMENTS + 8))
         # The next step that runs on the host, should none run at this very moment.
         while process.poll() is None:
@@ -123,18 +112,7 @@ def test_a_full_disk(host: Host, versioned: Versioned, tmp_path: Path, small_dis
     versioned.deploy("good", root=small_disk).succeeded()
     wheelhouse = tmp_path / "wheelhouse"
     wheelhouse.mkdir()
-    with zipfile.ZipFile(
-        wheelhouse / "big-1.0-py3-none-any.whl", "w", zipfile.ZIP_DEFLATED
-    ) as wheel:
-        info = "big-1.0.dist-info"
-        wheel.writestr("big.dat", b"\0" * 40_000_000)
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: big\nVersion: 1.0\n")
-        wheel.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        wheel.writestr(
-            f"{info}/RECORD", f"big.dat,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n"
-        )
+    make_wheel(wheelhouse, "1.0", "big", size=40_000_000)
     given = {"requirements": ["big"], "wheelhouse": str(wheelhouse), "root": small_disk}
     run = versioned.deploy("bad", **given)
     assert run.status != 0
