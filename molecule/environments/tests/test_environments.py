@@ -32,8 +32,10 @@ class Index(http.server.SimpleHTTPRequestHandler):
     """A package index of one project, which may be slow."""
 
     delay = 0.0
+    asked = threading.Event()
 
     def do_GET(self) -> None:
+        self.asked.set()
         time.sleep(self.delay)
         super().do_GET()
 
@@ -57,7 +59,9 @@ def index(host: Host, tmp_path: Path) -> Iterator[str]:
 
 def environments(versioned: Versioned) -> list[str]:
     base = f"/opt/{versioned.service.name}/environments"
-    output: str = versioned.host.check_output(f"stat -c '%n %i %Y' {base}/*/environment.json")
+    output: str = versioned.host.check_output(
+        f"find {base} -mindepth 1 -maxdepth 1 -printf '%p %i %T@\\n'"
+    )
     return sorted(output.splitlines())
 
 
@@ -162,17 +166,32 @@ def test_what_cannot_be_installed_changes_nothing(
     versioned.deploy("good").succeeded()
 
 
-def test_an_index_that_does_not_answer_is_named(versioned: Versioned, index: str) -> None:
+def from_index(index: str) -> list[str]:
+    trusted = index.split("/")[2].split(":", maxsplit=1)[0]
+    return [f"--index-url {index}", f"--trusted-host {trusted}", "greeting"]
+
+
+def test_an_index_that_refuses_is_named(versioned: Versioned, index: str) -> None:
     versioned.deploy("good").succeeded()
-    closed = "http://127.0.0.1:9/simple/"
-    run = versioned.deploy("bad", requirements=[f"--index-url {closed}", "greeting"])
+    run = versioned.deploy("bad", requirements=from_index("http://127.0.0.1:9/simple/"))
     assert "greeting" in run.message
     assert "Connection refused" in run.message or "No matching distribution" in run.message
     assert versioned.serves() == "good"
-    trusted = index.split("/")[2].split(":", maxsplit=1)[0]
-    lines = [f"--index-url {index}", f"--trusted-host {trusted}", "greeting"]
-    versioned.deploy("better", requirements=lines).succeeded()
+    versioned.deploy("better", requirements=from_index(index)).succeeded()
     assert imported(versioned) == "1.0"
+
+
+def test_an_index_that_does_not_answer_is_named(
+    versioned: Versioned, index: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versioned.deploy("good").succeeded()
+    before = environments(versioned)
+    monkeypatch.setattr(Index, "delay", 600.0)
+    run = versioned.deploy("bad", requirements=from_index(index))
+    assert "greeting" in run.message
+    assert "timed out" in run.message
+    assert environments(versioned) == before
+    assert versioned.serves() == "good"
 
 
 def test_a_program_that_nothing_brings_is_named(versioned: Versioned, wheelhouse: Path) -> None:
@@ -268,8 +287,7 @@ def test_two_deploys_at_once_are_not_mixed(
 ) -> None:
     versioned.deploy("one").succeeded()
     monkeypatch.setattr(Index, "delay", 4.0)
-    trusted = index.split("/")[2].split(":", maxsplit=1)[0]
-    lines = [f"--index-url {index}", f"--trusted-host {trusted}", "greeting"]
+    lines = from_index(index)
     runs: list[Run] = []
     versioned.write("two")
     slow = versioned.variables(requirements=lines)
@@ -291,19 +309,21 @@ def test_a_lock_whose_holder_died_does_not_count(
     host: Host, versioned: Versioned, player: Player, index: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     versioned.deploy("one").succeeded()
-    monkeypatch.setattr(Index, "delay", 4.0)
-    trusted = index.split("/")[2].split(":", maxsplit=1)[0]
-    lines = [f"--index-url {index}", f"--trusted-host {trusted}", "greeting"]
+    monkeypatch.setattr(Index, "delay", 600.0)  # only who is killed ends before that
+    Index.asked.clear()
     versioned.write("two")
-    slow = versioned.variables(requirements=lines)
+    slow = versioned.variables(requirements=from_index(index))
     first = threading.Thread(target=lambda: player.role(**slow))
     first.start()
-    versioned.service.eventually(lambda: host.run("pgrep -f '[p]ip install'").rc == 0)
+    # Only then: a pip that still has something to say ends by itself when nobody listens.
+    versioned.service.eventually(Index.asked.is_set)
     holders = host.check_output("pgrep -f '[p]ip install'").split()
     parents = host.check_output(f"ps -o ppid= -p {holders[0]}").split()
     host.check_output(f"kill -9 {parents[0]}")
-    # What it had started ends with it, and so does the lock.
-    versioned.service.eventually(lambda: host.run("pgrep -f '[p]ip install'").rc != 0)
+    # What it had started ends with it, and so does the lock. An orphan would end as well, but
+    # only after the 15 s that pip waits for an answer.
+    gone = lambda: host.run("pgrep -f '[p]ip install'").rc != 0  # noqa: E731
+    versioned.service.eventually(gone, seconds=5)
     monkeypatch.setattr(Index, "delay", 0.0)
     second = Player(player.host, versioned.source.parent)
     second.role(**slow).succeeded()
