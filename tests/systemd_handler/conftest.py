@@ -90,6 +90,11 @@ def environment_with(**variables: str) -> dict[str, str]:
     return {**inherited, "PYTHONPATH": str(package), **variables}
 
 
+@pytest.fixture(name="environment_with")
+def _environment_with() -> Callable[..., dict[str, str]]:
+    return environment_with
+
+
 @pytest.fixture
 def journal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
     """A journal that this process and its children would take for journald."""

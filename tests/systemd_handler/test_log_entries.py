@@ -90,20 +90,34 @@ def test_a_traceback_formatted_elsewhere_is_used(journal: Journal) -> None:
     assert journal.entries() == [(3, r"text\nTraceback: elsewhere")]
 
 
-def test_a_record_is_one_write(logger: logging.Logger) -> None:
+def test_a_record_is_one_write_and_no_half_line_comes_before_it(logger: logging.Logger) -> None:
     # A pipe in packet mode keeps the writes apart for the reader.
     reader, writer = os.pipe2(os.O_DIRECT)
     with (
         open(writer, "w", encoding="utf-8") as stream,
         open(reader, "rb", buffering=0) as packets,
     ):
+        stream.write("held since before\n")
         logger.handlers = [SystemdHandler(stream, journald=True)]
-        stream.write("print first, ")
+        stream.write("half a line, ")
         logger.info("one\ntwo")
         logger.info("three")
-        assert packets.read(4096) == b"print first, "
+        stream.write("and its end\n")
+        assert packets.read(4096) == b"held since before\n"
         assert packets.read(4096) == b"<6>one\\ntwo\n"
         assert packets.read(4096) == b"<6>three\n"
+        assert packets.read(4096) == b"half a line, and its end\n"
+
+
+def test_a_long_record_is_several_entries_of_its_priority(
+    journal: Journal, logger: logging.Logger
+) -> None:
+    logger.error("%s<0>forged", "x" * 40_000)
+    entries = journal.entries()
+    assert [priority for priority, _ in entries] == [3, 3]
+    assert [text[:6] for _, text in entries] == ["[1/2] ", "[2/2] "]
+    logger.info("after")
+    assert journal.entries() == [(6, "after")]
 
 
 def test_nothing_is_lost_when_the_descriptor_does_not_block(
@@ -111,22 +125,22 @@ def test_nothing_is_lost_when_the_descriptor_does_not_block(
 ) -> None:
     os.set_blocking(journal.stream.fileno(), False)
     os.set_blocking(journal.reader, True)
-    message = "x" * 300_000  # more than a pipe holds: short writes, then EAGAIN
+    message = "x" * 30_000  # of ten such lines a pipe holds two: short writes, then EAGAIN
     received = bytearray()
 
     def drain() -> None:
-        while received.count(b"\n") < 3:
+        while received.count(b"\n") < 10:
             received.extend(os.read(journal.reader, 4096))
 
     drained = threading.Thread(target=drain, daemon=True)
     drained.start()
-    for _ in range(3):
+    for _ in range(10):
         logger.info(message)
     drained.join(30)
-    assert bytes(received) == f"<6>{message}\n".encode() * 3
+    assert bytes(received) == f"<6>{message}\n".encode() * 10
 
 
-def test_text_held_by_a_full_stream_goes_first(journal: Journal, logger: logging.Logger) -> None:
+def test_text_held_by_a_full_stream_goes_first(journal: Journal, logger_of: LoggerOf) -> None:
     os.set_blocking(journal.stream.fileno(), False)
     while True:  # fill the pipe
         try:
@@ -143,7 +157,7 @@ def test_text_held_by_a_full_stream_goes_first(journal: Journal, logger: logging
 
     drained = threading.Thread(target=drain, daemon=True)
     drained.start()
-    logger.info("logged")
+    logger_of(SystemdHandler(journal.stream)).info("logged")
     drained.join(30)
     assert received.lstrip(b".") == b"printed\n<6>logged\n"
 
@@ -167,19 +181,33 @@ def test_layers_that_change_what_is_written_are_not_passed_by(
     stream.detach()
 
 
-def test_an_unbuffered_stream_is_written_without_a_flush(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A flush takes a lock that a fork can leave locked.
+def test_a_child_can_log_that_was_forked_while_a_thread_printed(journal: Journal) -> None:
+    # The buffer's lock is held at the moment of the fork, and nobody lets go of it in the child.
+    program = (
+        "import logging, os, sys, threading, systemd_handler\n"
+        "logging.getLogger().addHandler(systemd_handler.SystemdHandler(sys.stdout))\n"
+        "def spin():\n"
+        "    while True: sys.stdout.buffer.write(b''); sys.stdout.buffer.flush()\n"
+        "threading.Thread(target=spin, daemon=True).start()\n"
+        "for child in range(200):\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0:\n"
+        "        logging.error('child'); os._exit(0)\n"
+        "    os.waitpid(pid, 0)\n"
+        "os._exit(0)\n"
+    )
+    assert journal.run(program).returncode == 0
+    assert [entry for entry in journal.entries() if entry[0] == 3] == [(3, "child")] * 200
+
+
+def test_prints_and_records_keep_their_order(journal: Journal) -> None:
     program = (
         "import logging, sys, systemd_handler\n"
         "handler = systemd_handler.SystemdHandler(sys.stdout)\n"
-        "assert handler.journald\n"
-        "assert not handler._holds_text\n"
         "logging.getLogger().addHandler(handler)\n"
         "print('printed')\n"
         "logging.error('logged')\n"
+        "print('again')\n"
     )
-    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
     assert journal.run(program).returncode == 0
-    assert journal.entries() == [(6, "printed"), (3, "logged")]
+    assert journal.entries() == [(6, "printed"), (3, "logged"), (6, "again")]

@@ -88,20 +88,37 @@ def test_an_exception_that_cannot_be_raised_is_one_error(journal: Journal) -> No
     assert text.endswith("\nValueError: late")
 
 
+UNRAISABLE = INSTALL + (
+    "from types import SimpleNamespace\n"
+    "def ignored(message, place):\n"
+    "    sys.unraisablehook(SimpleNamespace(\n"
+    "        exc_type=ValueError, exc_value=ValueError('late'), exc_traceback=None,\n"
+    "        err_msg=message, object=place,\n"
+    "    ))\n"
+)
+
+
 def test_the_place_of_an_exception_need_not_have_a_repr(journal: Journal) -> None:
-    program = INSTALL + (
-        "import weakref\n"
-        "class Broken:\n"
-        "    def __call__(self, reference): raise ValueError('late')\n"
-        "    def __repr__(self): return 1 / 0\n"
-        "target = Broken()\n"
-        "reference = weakref.ref(target, Broken())\n"
-        "del target\n"
+    program = UNRAISABLE + (
+        "class Broken:\n    def __repr__(self): return 1 / 0\nignored(None, Broken())\n"
     )
     [(priority, text)] = entries_from(journal, program)
     assert priority == 3
-    assert "an object whose repr() failed" in text
+    assert "Exception ignored in: an object whose repr() failed" in text
     assert text.endswith("\nValueError: late")
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        (None, "Exception ignored"),
+        # Python 3.14 names the place in the message, and has no object then.
+        ("Exception ignored while finalizing file", "Exception ignored while finalizing file"),
+    ],
+)
+def test_an_exception_may_have_no_place(journal: Journal, message: str | None, says: str) -> None:
+    [(priority, text)] = entries_from(journal, f"{UNRAISABLE}ignored({message!r}, None)\n")
+    assert (priority, text) == (3, f"root: {says}\nValueError: late")
 
 
 def test_an_exception_without_a_value_is_logged(journal: Journal) -> None:
@@ -134,9 +151,10 @@ def test_keyboard_interrupt_and_system_exit_are_left_alone(journal: Journal) -> 
 def test_a_hook_of_someone_else_is_called_after_the_record(journal: Journal) -> None:
     program = (
         "import sys, threading\n"
-        "sys.excepthook = lambda *details: print('theirs', details[0].__name__)\n"
-        "threading.excepthook = lambda args: print('theirs', args.exc_type.__name__)\n"
-        "sys.unraisablehook = lambda args: print('theirs', args.exc_type.__name__)\n"
+        "def say(kind): print('theirs', kind.__name__, flush=True)\n"
+        "sys.excepthook = lambda *details: say(details[0])\n"
+        "threading.excepthook = lambda args: say(args.exc_type)\n"
+        "sys.unraisablehook = lambda args: say(args.exc_type)\n"
         f"{INSTALL}"
         "thread = threading.Thread(target=lambda: [][0])\n"
         "thread.start(); thread.join()\n"
@@ -197,3 +215,33 @@ def test_elsewhere_a_line_has_time_and_level(run_elsewhere: RunElsewhere) -> Non
     assert re.fullmatch(
         rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} WARNING  app: two\nlines\n", result.stdout
     )
+
+
+IMPORTED = "import logging, sys, systemd_handler\n"
+
+
+def test_a_debug_invocation_is_one_at_debug(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = f"{IMPORTED}systemd_handler.install('ERROR'); logging.debug('seen')"
+    assert entries_from(journal, program) == []
+    monkeypatch.setenv("DEBUG_INVOCATION", "1")
+    assert entries_from(journal, program) == [(7, "root: seen")]
+
+
+def test_prints_are_entries_when_asked_for(journal: Journal) -> None:
+    program = (
+        f"{IMPORTED}systemd_handler.install(prints=True)\n"
+        "print('a\\nb')\nprint('<0>x', file=sys.stderr)\nlogging.error('logged')\n"
+    )
+    assert entries_from(journal, program) == [(6, "a\nb"), (4, "<0>x"), (3, "root: logged")]
+
+
+def test_fields_are_added_when_asked_for(journal: Journal) -> None:
+    program = f"{IMPORTED}systemd_handler.install(extra=True)\nlogging.error('a', extra={{'b': 1}})"
+    assert entries_from(journal, program) == [(3, "root: a b=1")]
+
+
+def test_native_is_for_the_journal_alone(run_elsewhere: RunElsewhere) -> None:
+    program = f"{IMPORTED}systemd_handler.install(native=True, fmt='%(message)s')\n"
+    assert run_elsewhere(f"{program}logging.error('a\\nb')").stdout == b"a\nb\n"

@@ -123,3 +123,37 @@ def test_the_default_is_standard_error_as_it_is_now(
 ) -> None:
     monkeypatch.setattr("sys.stderr", journal.stream)
     assert SystemdHandler().stream is journal.stream
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"TERM": "xterm"}, "\x1b[1;31mbad\x1b[0m|fine|\x1b[1;33ma\nb\\x1b[0m\x1b[0m|"),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, "bad|fine|a\nb\\x1b[0m|"),
+        ({"TERM": "dumb"}, "bad|fine|a\nb\\x1b[0m|"),
+        ({}, "bad|fine|a\nb\\x1b[0m|"),
+    ],
+)
+def test_a_terminal_gets_the_colours_of_priorities(
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    expected: str,
+    logger_of: LoggerOf,
+) -> None:
+    for name in ("TERM", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    stream = Terminal()
+    handler = SystemdHandler(stream)
+    handler.terminator = "|"
+    logger = logger_of(handler)
+    logger.error("bad")
+    logger.info("fine")
+    logger.warning("a\nb\x1b[0m")
+    assert stream.getvalue() == expected

@@ -12,14 +12,29 @@ journal does not listen::
     logging.getLogger(__name__).warning("disk %s is nearly full", "sda1")
 
 Standard library only, Python 3.9 and later.
-Sources: sd-daemon(3), systemd.exec(5), sd_notify(3).
+Sources: sd-daemon(3), systemd.exec(5), sd_notify(3), sd_listen_fds(3).
 """
 
+from systemd_handler._credentials import credential
+from systemd_handler._formatter import ExtraFormatter
 from systemd_handler._handler import SystemdHandler
 from systemd_handler._install import install
 from systemd_handler._levels import ALERT, EMERGENCY, NOTICE, name_levels
+from systemd_handler._native import NativeHandler
 from systemd_handler._notify import notify
+from systemd_handler._sockets import listen_sockets
 
-__all__ = ["ALERT", "EMERGENCY", "NOTICE", "SystemdHandler", "install", "notify"]
+__all__ = [
+    "ALERT",
+    "EMERGENCY",
+    "NOTICE",
+    "ExtraFormatter",
+    "NativeHandler",
+    "SystemdHandler",
+    "credential",
+    "install",
+    "listen_sockets",
+    "notify",
+]
 
 name_levels()

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import codecs
 import logging
-import traceback
+import os
 
 from systemd_handler._escape import escape, escape_unsafe
+from systemd_handler._formatter import describe_failure, template_of
 from systemd_handler._journald import under_journald
-from systemd_handler._levels import priority
-from systemd_handler._output import flush_whole, raw_file, write_whole
+from systemd_handler._levels import PRIORITIES
+from systemd_handler._output import JournalLines, flush_whole, raw_file, write_whole
+from systemd_handler._streams import EntryStream
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
 else:
     _TextStreamHandler = logging.StreamHandler
 
+# As journalctl colours its lines, by priority; info is as it is.
+_RED, _YELLOW, _BOLD, _GREY = "\x1b[1;31m", "\x1b[1;33m", "\x1b[1m", "\x1b[90m"
+_COLOURS = (_RED, _RED, _RED, _RED, _YELLOW, _BOLD, "", _GREY)
+_RESET = "\x1b[0m"
+
 
 class SystemdHandler(_TextStreamHandler):
     """Write each record as one entry of the journal, with the priority of its level.
@@ -30,12 +37,18 @@ class SystemdHandler(_TextStreamHandler):
     *stream* is a text stream, ``sys.stderr`` at the time of the call when left out.
     When it is connected to journald, a record becomes one line ``<N>text`` in UTF-8,
     where ``N`` is the priority and the text is escaped so that nothing in it can end
-    the entry or begin another. Anywhere else the formatted text is written with its
+    the entry or begin another; a text of more than 32 KiB becomes several such lines,
+    each with its place ``[k/n]``. Anywhere else the formatted text is written with its
     real newlines and without a prefix; control characters other than newline and tab
-    are still escaped, also those that a formatter adds for colours.
+    are still escaped, also those that a formatter adds for colours. On a terminal the
+    text has the colour of its priority, unless ``$NO_COLOR`` is set.
 
     *journald* decides it by hand: True where the stream leads to journald in a way
     that ``$JOURNAL_STREAM`` does not show, False for plain text in every case.
+
+    A stream to journald is set to leave its prints line by line, since records are written
+    past its buffers. When journald goes away the program lives on. Entries that could not be written are
+    counted, and the count is logged as soon as journald is back.
 
     Works from code, `logging.config.dictConfig` and `logging.config.fileConfig`.
     """
@@ -43,8 +56,12 @@ class SystemdHandler(_TextStreamHandler):
     journald: bool
     """Whether the present stream gets lines for journald."""
 
+    _lines: JournalLines | None  # unless the stream has no file that can be written below it
+
     def __init__(self, stream: TextIO | None = None, *, journald: bool | None = None) -> None:
         self._forced = journald
+        self._known_formatter: logging.Formatter | None = None
+        self._template = template_of(None)
         super().__init__(stream)
 
     @property
@@ -57,20 +74,55 @@ class SystemdHandler(_TextStreamHandler):
         self._stream = stream
         self.journald = _leads_to_journald(stream) if self._forced is None else self._forced
         # Only UTF-8 goes below the text layer: other encodings may have a state of their own.
-        direct = self.journald or _is_utf8(stream)
-        self._raw = raw_file(stream) if direct else None
-        # With `python -u` nothing is held above the raw file. Not to flush then is more than
-        # speed: flushing takes a lock, which a fork at that moment leaves locked in the child.
-        self._holds_text = self._raw is not getattr(stream, "buffer", None)
+        self._raw = raw_file(stream) if self.journald or _is_utf8(stream) else None
+        if not self.journald:
+            self._lines = None
+        elif isinstance(stream, EntryStream):
+            self._lines = stream.entries.lines
+        elif self._raw is None:
+            self._lines = None
+        else:
+            # What is printed leaves at the end of its line. Then records need not flush the
+            # stream first, which takes a lock that a fork can leave locked in the child, and
+            # which would put a half line in front of a record.
+            flush_whole(stream, self._raw)
+            stream.reconfigure(line_buffering=True)  # type: ignore[attr-defined] # a TextIOWrapper
+            self._lines = JournalLines(self._raw)
+        self._colours = not self.journald and _wants_colours(stream)
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Pass *record* to `emit` if the filters let it pass; return what they say.
+
+        Without the lock of other handlers where every entry is one write to journald.
+        """
+        if self._lines is None:
+            return super().handle(record)
+        passed = self.filter(record)
+        if isinstance(passed, logging.LogRecord):  # Python 3.12 and later
+            record = passed
+        if passed:
+            self.emit(record)
+        return passed
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of *record*, as its formatter gives it."""
+        formatter = self.formatter
+        if formatter is not self._known_formatter:
+            self._known_formatter = formatter
+            self._template = template_of(formatter)
+        if self._template is None or record.exc_info or record.exc_text or record.stack_info:
+            return super().format(record)
+        # What Formatter.format() does as well, in seven calls.
+        record.message = record.getMessage()
+        return self._template % record.__dict__
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write *record*; a failure goes to `handleError` and never to the caller."""
         try:
             text = self.format(record)
-            if self.journald:
-                self._write(f"<{priority(record.levelno)}>{escape(text)}\n")
-            else:
-                self._write(escape_unsafe(text) + self.terminator)
+            lines = self._lines
+            write = self._write_text if lines is None else lines.write
+            write(record.levelno, text)
         except RecursionError:  # as in logging: handling it would only recurse again
             raise
         except Exception:
@@ -85,21 +137,30 @@ class SystemdHandler(_TextStreamHandler):
         if not self.journald:
             super().handleError(record)
         elif logging.raiseExceptions:
-            report = f"{_describe(record)}\n{traceback.format_exc()}".rstrip()
+            report = describe_failure(record)
+            write = self._write_text if self._lines is None else self._lines.write
             try:
-                self._write(f"<{priority(logging.ERROR)}>{escape(report)}\n")
+                write(logging.ERROR, report)
             except Exception:
                 return  # the stream itself fails: there is nowhere to say it, and work to go on with
 
-    def _write(self, line: str) -> None:
-        raw = self._raw
-        if raw is None:
-            self._stream.write(line)
+    def _write_text(self, level: int, text: str) -> None:
+        if self.journald:
+            self._write(f"<{PRIORITIES[level]}>{escape(text)}\n")
+        else:
+            text = escape_unsafe(text)
+            colour = _COLOURS[PRIORITIES[level]] if self._colours else ""
+            if colour:
+                text = f"{colour}{text}{_RESET}"
+            self._write(text + self.terminator)
+
+    def _write(self, text: str) -> None:
+        if self._raw is None:
+            self._stream.write(text)
             self._stream.flush()
             return
-        if self._holds_text:
-            flush_whole(self._stream, raw)
-        write_whole(raw, line.encode())
+        flush_whole(self._stream, self._raw)
+        write_whole(self._raw, text.encode())
 
 
 def _leads_to_journald(stream: TextIO) -> bool:
@@ -109,16 +170,18 @@ def _leads_to_journald(stream: TextIO) -> bool:
         return False
 
 
+def _wants_colours(stream: TextIO) -> bool:
+    # https://no-color.org: any text but an empty one
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
+        return False
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
 def _is_utf8(stream: TextIO) -> bool:
     try:
         return codecs.lookup(stream.encoding).name == "utf-8"
     except (AttributeError, LookupError, TypeError):  # a stream without an encoding
         return False
-
-
-def _describe(record: logging.LogRecord) -> str:
-    try:
-        call = f"message {record.msg!r}, arguments {record.args!r}"
-    except Exception:
-        call = "neither message nor arguments can be shown"
-    return f"Logging error at {record.pathname}:{record.lineno}, logger {record.name!r}: {call}"

@@ -1,50 +1,61 @@
 """One call that sends everything a program has to say through one handler.
 
-Sources: sys.excepthook, sys.unraisablehook, threading.excepthook and
-logging.captureWarnings in the Python library reference.
+Sources: logging.captureWarnings in the Python library reference; systemd.exec(5),
+``$DEBUG_INVOCATION``.
 """
 
 from __future__ import annotations
 
-import _thread
 import logging
-import sys
-import threading
+import os
 
+from systemd_handler._faults import log_fatal_signals
+from systemd_handler._formatter import ExtraFormatter
 from systemd_handler._handler import SystemdHandler
+from systemd_handler._hooks import log_uncaught_exceptions
+from systemd_handler._journald import introduce
+from systemd_handler._native import NativeHandler
+from systemd_handler._streams import replace_streams
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
     from typing import TextIO
 
-    _ExceptHook = Callable[[type[BaseException], BaseException, TracebackType | None], object]
+    from systemd_handler._hooks import ExceptionInfo
 
 _JOURNAL_FORMAT = "%(name)s: %(message)s"  # the journal has the time and the priority
 _READABLE_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
 
-_installed: SystemdHandler | None = None
-_hooks_are_set = False
+_installed: logging.Handler | None = None
 
 
-def install(
+def install(  # noqa: PLR0913 - each is a choice of its own
     level: int | str = logging.INFO,
     *,
     stream: TextIO | None = None,
     fmt: str | None = None,
-) -> SystemdHandler:
-    """Send all records of *level* and above through one `SystemdHandler`; return it.
+    extra: bool = False,
+    prints: bool = False,
+    native: bool = False,
+) -> logging.Handler:
+    """Send all records of *level* and above through one handler; return it.
 
     Call it first in a program's own ``main()``. It sets the root logger's level and
-    handler, and it logs what would be printed instead: an uncaught exception
-    (CRITICAL), one in a thread or in a place that cannot raise, such as ``__del__``
-    (ERROR), and warnings (WARNING). Each is one entry.
+    handler, a `SystemdHandler`, and it logs what would be printed instead: an uncaught
+    exception (CRITICAL), one in a thread or in a place that cannot raise, such as
+    ``__del__`` (ERROR), and warnings (WARNING). Each is one entry. Under journald the
+    traceback of a fatal signal has priority 2, a line an entry.
 
-    *level* is a number or a name. *stream* is a text stream, ``sys.stderr`` when left
-    out. *fmt* is a format of `logging.Formatter` in the ``%`` style; without it, an
-    entry of the journal is logger and message, and a line elsewhere has the time and
-    the level's name as well.
+    *level* is a number or a name. It is DEBUG where systemd says so: after a failure,
+    ``RestartMode=debug`` starts a service with ``$DEBUG_INVOCATION``. *stream* is a text
+    stream, ``sys.stderr`` when left out. *fmt* is a format of `logging.Formatter` in the
+    ``%`` style; without it, an entry of the journal is logger and message, and a line
+    elsewhere has the time and the level's name as well. *extra* adds what records got as
+    ``extra=`` (`ExtraFormatter`).
+
+    *prints* makes entries also of what is printed: standard output at priority 6 and
+    standard error at 4, each call one entry. *native* sends records by journald's native
+    protocol (`NativeHandler`) where *stream* leads to journald.
 
     A second call replaces the handler of the first. Handlers that others put on the
     root logger stay, since they may have a file or a mail server to serve; a program
@@ -58,99 +69,37 @@ def install(
     level or *fmt* no format.
     """
     global _installed
-    handler = SystemdHandler(stream)
-    handler.setFormatter(
-        logging.Formatter(fmt or (_JOURNAL_FORMAT if handler.journald else _READABLE_FORMAT))
-    )
+    lines = SystemdHandler(stream)
+    formatter = ExtraFormatter if extra else logging.Formatter
+    lines.setFormatter(formatter(fmt or (_JOURNAL_FORMAT if lines.journald else _READABLE_FORMAT)))
+    handler: logging.Handler = lines
+    if native and lines.journald:
+        handler = NativeHandler()
+        handler.setFormatter(lines.formatter)
     root = logging.getLogger()
     root.setLevel(level)
+    if os.environ.get("DEBUG_INVOCATION") == "1":
+        root.setLevel(min(root.level, logging.DEBUG))
     root.addHandler(handler)
     if _installed is not None:
         root.removeHandler(_installed)
         _installed.close()
     _installed = handler
     logging.captureWarnings(True)
-    _set_hooks()
+    log_uncaught_exceptions(_log_by_root)
+    if prints:
+        replace_streams()
+    if lines.journald:
+        introduce(lines.stream.fileno())
+        log_fatal_signals()
     return handler
 
 
-def _set_hooks() -> None:
-    """Set the three hooks, once in a process.
-
-    A hook that was set after ours may call ours: to take it as the earlier one, in a
-    second call of `install`, would make a circle.
-    """
-    global _hooks_are_set
-    if not _hooks_are_set:
-        _hooks_are_set = True
-        sys.excepthook = _main_hook(sys.excepthook)
-        threading.excepthook = _thread_hook(threading.excepthook)
-        sys.unraisablehook = _unraisable_hook(sys.unraisablehook)
-
-
-def _main_hook(earlier: _ExceptHook) -> _ExceptHook:
-    def log_uncaught(
-        kind: type[BaseException], error: BaseException, trace: TracebackType | None
-    ) -> None:
-        logged = not issubclass(kind, (KeyboardInterrupt, SystemExit)) and _log(
-            logging.CRITICAL, "Uncaught exception", (kind, error, trace)
-        )
-        if not logged or earlier is not sys.__excepthook__:
-            earlier(kind, error, trace)
-
-    return log_uncaught
-
-
-def _thread_hook(
-    earlier: Callable[[threading.ExceptHookArgs], object],
-) -> Callable[[threading.ExceptHookArgs], object]:
-    def log_uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
-        name = "that has ended" if args.thread is None else args.thread.name
-        logged = not issubclass(args.exc_type, (KeyboardInterrupt, SystemExit)) and _log(
-            logging.ERROR,
-            f"Uncaught exception in thread {name}",
-            (args.exc_type, args.exc_value, args.exc_traceback),
-        )
-        # threading.__excepthook__ by the name that it has in Python 3.9 as well.
-        if not logged or earlier is not _thread._excepthook:  # noqa: SLF001
-            earlier(args)
-
-    return log_uncaught_in_thread
-
-
-def _unraisable_hook(
-    earlier: Callable[[sys.UnraisableHookArgs], object],
-) -> Callable[[sys.UnraisableHookArgs], object]:
-    def log_unraisable(args: sys.UnraisableHookArgs) -> None:
-        # The text of the object and not the object: a record that kept it would bring
-        # something half destroyed back to life.
-        try:
-            where = repr(args.object)
-        except Exception:
-            where = "an object whose repr() failed"
-        logged = not issubclass(args.exc_type, (KeyboardInterrupt, SystemExit)) and _log(
-            logging.ERROR,
-            f"{args.err_msg or 'Exception ignored in'}: {where}",
-            (args.exc_type, args.exc_value, args.exc_traceback),
-        )
-        if not logged or earlier is not sys.__unraisablehook__:
-            earlier(args)
-
-    return log_unraisable
-
-
-def _log(
-    level: int,
-    message: str,
-    exception: tuple[type[BaseException], BaseException | None, TracebackType | None],
-) -> bool:
-    """Log *exception* on the root logger; say whether anything was there to take it.
-
-    The root logger, because `dictConfig` and `fileConfig` disable all others that exist.
-    """
+def _log_by_root(level: int, what: str, info: ExceptionInfo) -> bool:
+    # The root logger, because `dictConfig` and `fileConfig` disable all others that exist.
     root = logging.getLogger()
     if not (root.isEnabledFor(level) and root.handlers):
         return False
     # The hooks allow an exception without a value, and so does logging, unlike its stubs.
-    root.log(level, "%s", message, exc_info=exception)  # type: ignore[arg-type]
+    root.log(level, "%s", what, exc_info=info)  # type: ignore[arg-type]
     return True

@@ -33,11 +33,19 @@ def name_levels() -> None:
             logging.addLevelName(number, name)
 
 
-def priority(level: int) -> int:
-    """Return the priority, 0 (emergency) to 7 (debug), of any level number.
+class _Priorities(dict[int, int]):
+    """The priority, 0 (emergency) to 7 (debug), of any level number.
 
     A level belongs to the highest standard one that it reaches. The two priorities
     above critical disturb people, so only `ALERT` and `EMERGENCY` themselves give
     them: a library's level of 1000 is critical and no emergency.
     """
-    return _URGENT.get(level, 7 - bisect_right(_STEPS, level))
+
+    def __missing__(self, level: int) -> int:
+        return 7 - bisect_right(_STEPS, level)
+
+
+PRIORITIES = _Priorities(
+    {logging.DEBUG: 7, **{level: 7 - at for at, level in enumerate(_STEPS, 1)}, **_URGENT}
+)
+"""Priority of each level; a mapping because every record looks there."""

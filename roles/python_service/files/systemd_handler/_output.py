@@ -7,12 +7,100 @@ data when the descriptor does not block.
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import select
+import threading
+
+from systemd_handler._escape import escape
+from systemd_handler._faults import log_fatal_signals_again
+from systemd_handler._journald import reopen
+from systemd_handler._levels import PRIORITIES
+from systemd_handler._pieces import LARGEST, cut
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import TextIO
+
+# What write(2) says when journald has gone away, with its sockets or without.
+_GONE = {errno.EPIPE, errno.ECONNRESET, errno.ECONNREFUSED, errno.ENOTCONN}
+
+_ATTEMPTS = 3  # at a journald that takes a stream and closes it at once
+
+# Held by who writes more than one line that belong together. Reentrant for signal handlers.
+_several = threading.RLock()
+
+
+def _free_after_fork() -> None:
+    global _several
+    _several = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_free_after_fork)
+
+
+class JournalLines:
+    """Entries for journald by way of a raw file that it reads.
+
+    One write(2) an entry, which needs no lock: the kernel keeps lines of this size
+    apart, also those of other processes. A longer text becomes several lines.
+
+    When journald has gone and left the stream dead, a new one takes its place as soon as
+    there is a journald again. The entries that nobody took in between are counted, and
+    their number is the first entry of the new stream.
+    """
+
+    def __init__(self, raw: io.FileIO) -> None:
+        self._raw = raw
+        self._lost = 0
+
+    def write(self, level: int, text: str) -> None:
+        """Write *text* as one entry, with the priority of *level*, a level of `logging`.
+
+        Raises `OSError` and `ValueError` when the file is no longer open, or fails for
+        another reason than that journald has gone.
+        """
+        text = escape(text)
+        data = f"<{PRIORITIES[level]}>{text}\n".encode()
+        if len(data) > LARGEST or self._lost:
+            lines = [b"<%d>%s\n" % (PRIORITIES[level], piece) for piece in cut(text.encode())]
+            self._write_all(lines)
+            return
+        try:
+            write_whole(self._raw, data)
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+            self._write_all([data])
+
+    def _write_all(self, lines: Sequence[bytes]) -> None:
+        with _several:
+            for _ in range(_ATTEMPTS):
+                if self._try([*self._report(), *lines]):
+                    self._lost = 0
+                    return
+                if not reopen(self._raw.fileno()):
+                    break
+                log_fatal_signals_again()
+            self._lost += 1
+
+    def _report(self) -> list[bytes]:
+        if not self._lost:
+            return []
+        noun = "entry was" if self._lost == 1 else "entries were"
+        return [b"<4>%d %s lost here while journald was away\n" % (self._lost, noun.encode())]
+
+    def _try(self, lines: Sequence[bytes]) -> bool:
+        try:
+            for line in lines:
+                write_whole(self._raw, line)
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+            return False
+        return True
 
 
 def raw_file(stream: TextIO | None) -> io.FileIO | None:

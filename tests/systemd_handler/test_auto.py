@@ -1,0 +1,398 @@
+"""A program that knows nothing of the journal gets entries with their priorities."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from systemd_handler._escape import unescape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.systemd_handler.conftest import Journal
+
+    Entries = Callable[..., list[tuple[int, str]]]
+    EnvironmentWith = Callable[..., dict[str, str]]
+
+START = "from systemd_handler import _auto; _auto.start()\nimport logging, sys\n"
+
+
+@pytest.fixture
+def entries(journal: Journal) -> Entries:
+    """Run a program with all of its output in a journal; priority and text of the entries."""
+
+    def run(program: str) -> list[tuple[int, str]]:
+        journal.run(START + program)
+        return [(priority, unescape(text)) for priority, text in journal.entries()]
+
+    return run
+
+
+def test_what_a_print_writes_is_one_entry_that_cannot_forge(entries: Entries) -> None:
+    program = "print('one')\nprint('a\\nb', 1)\nprint('<0>x', file=sys.stderr)\nprint('a\\0<0>b')\n"
+    assert entries(program) == [(6, "one"), (6, "a\nb 1"), (4, "<0>x"), (6, "a\0<0>b")]
+
+
+def test_a_line_is_an_entry_when_it_ends(entries: Entries) -> None:
+    program = (
+        "print('a', end=''); print('b', end=' '); print('c')\n"
+        "print('waits', end='', flush=True); print('end')\n"
+        "print(); print('\\n  \\n')\n"
+        "sys.stdout.write('last')\n"
+    )
+    assert entries(program) == [(6, "ab c"), (6, "waits"), (6, "end"), (6, "last")]
+
+
+def test_a_record_between_leaves_a_half_line_whole(entries: Entries) -> None:
+    program = "print('half', end=' ')\nlogging.StreamHandler(sys.stdout).handle("
+    program += "logging.makeLogRecord({'msg': 'record', 'levelno': 40}))\nprint('done')"
+    assert entries(program) == [(3, "record"), (6, "half done")]
+
+
+def test_a_text_without_end_is_not_held_for_ever(journal: Journal) -> None:
+    journal.run(f"{START}import os\nfor _ in range(40): print('x' * 1000, end='')\nos._exit(0)")
+    assert [len(text) for _, text in journal.entries()] > [32_000]
+
+
+def test_lines_below_the_text_layer_are_entries_as_well(entries: Entries) -> None:
+    program = (
+        "import io\n"
+        "sys.stderr.buffer.write(b'one\\n<0>two\\n\\xff\\n')\n"
+        "again = io.TextIOWrapper(sys.stdout.buffer, encoding='utf-8')\n"
+        "print('three\\nfour', file=again, flush=True)\n"
+    )
+    assert entries(program) == [(4, "one"), (4, "<0>two"), (4, "\udcff"), (6, "three"), (6, "four")]
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "logging.StreamHandler()",
+        "logging.StreamHandler(sys.stdout)",
+        "logging.StreamHandler(sys.__stderr__)",
+        "Pieces()",
+        "Late()",
+    ],
+)
+def test_what_any_handler_writes_has_the_priority_of_the_record(
+    entries: Entries, handler: str
+) -> None:
+    program = f"""
+class Pieces(logging.Handler):
+    def emit(self, record):
+        for part in self.format(record).split(" "):
+            sys.stderr.write(part + " ")
+            sys.stderr.flush()
+class Late(logging.StreamHandler):
+    terminator = ""
+    def emit(self, record):
+        super().emit(record)
+        print("!", file=self.stream)
+log = logging.Logger("app")
+log.addHandler({handler})
+for level in (10, 20, 25, 30, 40, 50): log.log(level, "at\\n%d", level)
+"""
+    found = entries(program)
+    assert [priority for priority, _ in found] == [7, 6, 5, 4, 3, 2]
+    assert [text.rstrip(" !") for _, text in found] == [
+        f"at\n{n}" for n in (10, 20, 25, 30, 40, 50)
+    ]
+
+
+def test_an_empty_record_is_kept(entries: Entries) -> None:
+    program = "logging.basicConfig(format='%(message)s')\nlogging.error('')\nlogging.error(' ')"
+    assert entries(program) == [(3, ""), (3, " ")]
+
+
+def test_records_and_settings_stay_the_programs_own(entries: Entries) -> None:
+    program = (
+        "logging.basicConfig(level=logging.INFO, format='%(levelname)s|%(message)s')\n"
+        "logging.debug('hidden'); logging.info('seen')\n"
+    )
+    assert entries(program) == [(6, "INFO|seen")]
+
+
+def test_a_file_handler_writes_its_file_as_ever(entries: Entries, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    program = f"logging.basicConfig(filename={str(path)!r})\nlogging.error('a\\nb')"
+    assert entries(program) == []
+    assert path.read_text() == "ERROR:root:a\nb\n"
+
+
+def test_a_record_logged_while_another_is_handled_has_its_own_priority(entries: Entries) -> None:
+    program = """
+class Chatty(logging.StreamHandler):
+    def emit(self, record):
+        logging.Logger.manager.loggerDict["inner"].debug("inner")
+        super().emit(record)
+inner = logging.getLogger("inner")
+inner.setLevel(10)
+inner.addHandler(logging.StreamHandler())
+inner.propagate = False
+log = logging.Logger("app")
+log.addHandler(Chatty())
+log.error("outer")
+"""
+    assert entries(program) == [(7, "inner"), (3, "outer")]
+
+
+def test_reports_and_printed_tracebacks_are_one_entry(entries: Entries) -> None:
+    program = """
+import traceback
+logging.warning("%d", "bad")
+try:
+    1 / 0
+except ZeroDivisionError:
+    traceback.print_exc()
+    traceback.print_exc(file=sys.stdout)
+"""
+    (report, first), (printed, second), (out, third) = entries(program)
+    assert (report, printed, out) == (3, 4, 6)
+    assert first.startswith("--- Logging error ---\n")
+    assert second == third
+    assert second.startswith("Traceback (most recent call last):\n")
+    assert second.endswith("ZeroDivisionError: division by zero")
+
+
+def test_crashes_and_warnings_are_entries(entries: Entries) -> None:
+    program = """
+import threading, warnings
+warnings.warn("careful")
+thread = threading.Thread(target=lambda: 1 / 0, name="worker")
+thread.start()
+thread.join()
+class Closing:
+    def __del__(self): raise KeyError
+Closing()
+sys.stderr = open("/dev/null", "w")
+raise ValueError("a\\nb")
+"""
+    found = entries(program)
+    assert [priority for priority, _ in found] == [4, 3, 3, 2]
+    assert found[1][1].startswith("Uncaught exception in thread worker\n")
+    assert found[3][1].endswith("ValueError: a\nb")
+
+
+def test_a_hook_of_the_programs_own_is_the_one_that_counts(entries: Entries) -> None:
+    program = "sys.excepthook = lambda *_: print('mine')\nraise ValueError"
+    assert entries(program) == [(6, "mine")]
+
+
+def test_install_takes_over_what_nobody_catches(entries: Entries) -> None:
+    program = (
+        "import systemd_handler; systemd_handler.install(fmt='%(message)s')\n"
+        "print('printed')\nlogging.info('logged')\nraise ValueError"
+    )
+    (_, printed), logged, (priority, crash) = entries(program)
+    assert (printed, logged, priority) == ("printed", (6, "logged"), 2)
+    assert crash.startswith("Uncaught exception\nTraceback")
+
+
+def test_loguru_is_known_by_the_record_that_its_messages_bring(entries: Entries) -> None:
+    program = """
+class Level: no = 40
+class Message(str): record = {"level": Level}
+sys.stderr.write(Message("error\\nwith lines\\n"))
+"""
+    assert entries(program) == [(3, "error\nwith lines")]
+
+
+def test_a_stream_that_leads_elsewhere_by_then_gets_plain_text(
+    entries: Entries, tmp_path: Path
+) -> None:
+    path = tmp_path / "log"
+    program = (
+        f"import os\nos.dup2(os.open({str(path)!r}, os.O_WRONLY | os.O_CREAT), 1)\n"
+        "print('a\\nb')\nprint('still', file=sys.stderr)"
+    )
+    assert entries(program) == [(4, "still")]
+    assert path.read_text() == "a\nb\n"
+
+
+def test_a_stream_that_is_closed_ends_nothing(entries: Entries) -> None:
+    program = (
+        "import os\nos.close(2)\nlogging.error('into the void')\n"
+        "try: print('x', file=sys.stderr)\nexcept OSError: print('as ever')\n"
+    )
+    assert entries(program) == [(6, "as ever")]
+
+
+def test_streams_behave_as_text_streams_do(entries: Entries) -> None:
+    program = """
+import io
+def error_of(call, *given):
+    try: call(*given)
+    except Exception as error: return type(error).__name__
+found = [isinstance(sys.stdout, io.TextIOBase), sys.stdout.fileno(), sys.stdout.name,
+    sys.stdout.encoding, sys.stdout.isatty(), sys.stdout.writable(), sys.stdout.mode,
+    error_of(sys.stdout.write, b"bytes"), sys.stdout.write("four"), sys.stdout is sys.__stdout__]
+print()
+sys.stdout.reconfigure(line_buffering=True, encoding="latin-1")
+print(*found, "ü")
+sys.stdout.writelines(["a\\n", "b\\n"])
+sys.stdout.close()
+print(error_of(sys.stdout.write, "x"), file=sys.stderr)
+"""
+    assert entries(program) == [
+        (6, "four"),
+        (6, "True 1 <stdout> utf-8 False True w TypeError 4 True ü"),
+        (6, "a"),
+        (6, "b"),
+        (4, "ValueError"),
+    ]
+
+
+def test_where_no_journal_listens_nothing_changes(environment_with: EnvironmentWith) -> None:
+    program = (
+        "import sys, logging\nbefore = sys.stdout, logging.Handler.handle, sys.excepthook\n"
+        f"{START}print(before == (sys.stdout, logging.Handler.handle, sys.excepthook))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment_with(JOURNAL_STREAM="1:2"),
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=True,
+    )
+    assert result.stdout == b"True\n"
+
+
+@pytest.fixture
+def by_hand(journal: Journal, environment_with: EnvironmentWith, tmp_path: Path) -> Entries:
+    """Run ``python -m systemd_handler`` in a directory with some programs."""
+    (tmp_path / "pack").mkdir()
+    show = (
+        "import sys, pickle\nclass Thing: pass\npickle.loads(pickle.dumps(Thing()))\n"
+        "print(__name__, sys.argv[1:], __spec__ and __spec__.name)\n"
+    )
+    (tmp_path / "pack" / "__init__.py").write_text("print('imported')")
+    (tmp_path / "pack" / "__main__.py").write_text(show)
+    (tmp_path / "pack" / "other.py").write_text(show)
+    (tmp_path / "dir").mkdir()
+    (tmp_path / "dir" / "beside.py").touch()
+    (tmp_path / "dir" / "__main__.py").write_text(f"import beside\n{show}")
+    (tmp_path / "dir" / "script.py").write_text(f"import beside\n{show}")
+    (tmp_path / "bad.py").write_text("def fail(): raise ValueError\nfail()\n")
+    (tmp_path / "env.py").write_text("import os; print(os.environ['SYSTEMD_HANDLER'])")
+
+    def run(*arguments: str) -> list[tuple[int, str]]:
+        subprocess.run(
+            [sys.executable, "-m", "systemd_handler", *arguments],
+            cwd=tmp_path,
+            stdout=journal.stream,
+            stderr=journal.stream,
+            env=environment_with(JOURNAL_STREAM=journal.name),
+            timeout=60,
+            check=False,
+        )
+        return [(priority, unescape(text)) for priority, text in journal.entries()]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["-m", "pack", "-m", "x"], ["imported", "__main__ ['-m', 'x'] pack.__main__"]),
+        (["-m", "pack.other"], ["imported", "__main__ [] pack.other"]),
+        (["dir/script.py", "--flag"], ["__main__ ['--flag'] None"]),
+        (["dir", "a b"], ["__main__ ['a b'] __main__"]),
+        (["env.py"], ["auto"]),
+    ],
+)
+def test_a_program_runs_by_hand_as_python_runs_it(
+    by_hand: Entries, arguments: list[str], expected: list[str]
+) -> None:
+    assert by_hand(*arguments) == [(6, text) for text in expected]
+
+
+def test_a_crash_by_hand_shows_the_programs_own_frames_alone(
+    by_hand: Entries, tmp_path: Path
+) -> None:
+    [(priority, text)] = by_hand("bad.py")
+    assert priority == 2
+    assert [line for line in text.split("\n") if "File" in line] == [
+        f'  File "{tmp_path}/bad.py", line 2, in <module>',
+        f'  File "{tmp_path}/bad.py", line 1, in fail',
+    ]
+
+
+def test_a_program_that_cannot_be_compiled_shows_where(by_hand: Entries, tmp_path: Path) -> None:
+    (tmp_path / "half.py").write_text("if True\n")
+    [(priority, text)] = by_hand("half.py")
+    assert priority == 2
+    assert text.count("File") == 1
+    assert "SyntaxError" in text
+
+
+@pytest.mark.parametrize("name", ["bad.py", "half.py", "stop.py", "dir/script.py", "dir"])
+def test_where_no_journal_listens_by_hand_is_as_python_runs_it(
+    by_hand: Entries, tmp_path: Path, environment_with: EnvironmentWith, name: str
+) -> None:
+    (tmp_path / "half.py").write_text("if True\n")
+    (tmp_path / "stop.py").write_text("import sys\nprint(__file__, 'a\\nb')\nsys.exit('end')\n")
+    results = [
+        subprocess.run(
+            [sys.executable, *words, name, "x"],
+            cwd=tmp_path,
+            env=environment_with(),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        for words in ([], ["-m", "systemd_handler"])
+    ]
+    plain, ours = [(result.returncode, result.stdout, result.stderr) for result in results]
+    assert ours == plain
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "usage: python -m systemd_handler"),
+        (["-m"], "usage: "),
+        (["--what"], "usage: "),
+        (["missing.py"], "cannot read missing.py: No such file or directory"),
+        (["-m", "missing"], "there is no module missing to run"),
+        (["-m", "missing.sub"], "there is no module missing.sub to run"),
+    ],
+)
+def test_what_cannot_be_run_is_named(by_hand: Entries, arguments: list[str], words: str) -> None:
+    [(_, text)] = by_hand(*arguments)
+    assert words in text
+
+
+def test_the_startup_file_asks_the_environment(
+    journal: Journal, environment_with: EnvironmentWith, tmp_path: Path
+) -> None:
+    import systemd_handler
+
+    startup = Path(systemd_handler.__file__).with_name("startup.pth")
+    (tmp_path / "site.pth").write_text(startup.read_text())
+    program = f"import site; site.addsitedir({str(tmp_path)!r})\nprint('a\\nb')"
+    for value, expected in (("auto", [r"a\nb"]), ("off", ["a", "b"])):
+        subprocess.run(
+            [sys.executable, "-c", program],
+            stdout=journal.stream,
+            env=environment_with(JOURNAL_STREAM=journal.name, SYSTEMD_HANDLER=value),
+            timeout=60,
+            check=True,
+        )
+        assert [text for _, text in journal.entries()] == expected
+
+
+def test_a_child_of_another_stream_is_left_alone(entries: Entries) -> None:
+    program = (
+        "import os, subprocess\nos.environ['SYSTEMD_HANDLER'] = 'auto'\n"
+        "out = subprocess.run([sys.executable, '-c', "
+        "'from systemd_handler import _auto; _auto.start(); print(1)'], "
+        "stdout=subprocess.PIPE).stdout\nprint(out)"
+    )
+    assert entries(program) == [(6, "b'1\\n'")]
+    assert os.environ.get("SYSTEMD_HANDLER") is None

@@ -1,0 +1,186 @@
+"""Records by the native protocol: fields, newlines, sizes, and a journald that goes away."""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from systemd_handler import NativeHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    LoggerOf = Callable[[logging.Handler], logging.Logger]
+
+
+class Socket:
+    """A stand-in for journald's socket, which reads entries as journald does."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._listener.bind(path)
+        self._listener.settimeout(10)
+
+    def read(self) -> dict[str, str]:
+        data, fds, _, _ = socket.recv_fds(self._listener, 1 << 20, 1)
+        for fd in fds:
+            with mmap.mmap(fd, 0, prot=mmap.PROT_READ) as file:
+                data = file[:]
+            os.close(fd)
+        entry = {}
+        while data:
+            line, _, data = data.partition(b"\n")
+            name, equals, value = line.partition(b"=")
+            if not equals:
+                size = int.from_bytes(data[:8], "little")
+                value, data = data[8 : 8 + size], data[8 + size + 1 :]
+            entry[name.decode()] = value.decode()
+        return entry
+
+    def close(self) -> None:
+        self._listener.close()
+        os.unlink(self.path)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "socket")
+
+
+@pytest.fixture
+def journald(path: str) -> Iterator[Socket]:
+    listener = Socket(path)
+    yield listener
+    listener.close()
+
+
+@pytest.fixture
+def logger(path: str, logger_of: LoggerOf) -> Iterator[logging.Logger]:
+    handler = NativeHandler(path=path, fields={"REGION": "north"})
+    yield logger_of(handler)
+    handler.close()
+
+
+def test_a_record_is_an_entry_with_its_fields(journald: Socket, logger: logging.Logger) -> None:
+    logger.warning("a\n\tb %s", "ü=\\")
+    entry = journald.read()
+    assert entry.pop("SYSLOG_IDENTIFIER")
+    assert int(entry.pop("CODE_LINE")) > 0
+    assert entry == {
+        "MESSAGE": "a\n\tb ü=\\",
+        "PRIORITY": "4",
+        "LOGGER": "app",
+        "CODE_FILE": __file__,
+        "CODE_FUNC": "test_a_record_is_an_entry_with_its_fields",
+        "THREAD_NAME": "MainThread",
+        "REGION": "north",
+    }
+
+
+def test_no_text_makes_the_message_a_blob(journald: Socket, logger: logging.Logger) -> None:
+    logger.info("a\0b\x1b\ud800\ufffe\r")
+    assert journald.read()["MESSAGE"] == r"a\x00b\x1b\ud800\ufffe\r"
+
+
+def test_an_exception_is_in_the_message_and_named(journald: Socket, logger: logging.Logger) -> None:
+    try:
+        os.stat("/missing")
+    except FileNotFoundError:
+        logger.exception("no")
+    entry = journald.read()
+    assert entry["EXCEPTION"] == "builtins.FileNotFoundError"
+    assert entry["MESSAGE"].startswith("no\nTraceback (most recent call last):\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("order_id", "ORDER_ID"),
+        ("MESSAGE", "EXTRA_MESSAGE"),
+        ("priority", "EXTRA_PRIORITY"),
+        ("_PID", "EXTRA_PID"),
+        ("__CURSOR", "EXTRA_CURSOR"),
+        ("9lives", "EXTRA_9LIVES"),
+        ("a-b c\nd=e", "A_B_C_D_E"),
+        ("", "EXTRA_"),
+        ("x" * 100, "X" * 64),
+        ("logger", "EXTRA_LOGGER"),
+    ],
+)
+def test_a_name_of_extra_becomes_a_field_that_poses_as_no_other(
+    journald: Socket, logger: logging.Logger, name: str, field: str
+) -> None:
+    logger.error("text", extra={name: "a\nPRIORITY=0"})
+    entry = journald.read()
+    assert entry[field] == "a\nPRIORITY=0"
+    assert (entry["MESSAGE"], entry["PRIORITY"], entry["LOGGER"]) == ("text", "3", "app")
+
+
+def test_an_entry_that_no_datagram_can_hold_is_a_sealed_file(
+    journald: Socket, logger: logging.Logger
+) -> None:
+    logger.info("large", extra={"body": "x" * 5_000_000})
+    entry = journald.read()
+    assert (entry["MESSAGE"], len(entry["BODY"])) == ("large", 5_000_000)
+
+
+@pytest.mark.parametrize("name", ["lower", "_PID", "MESSAGE", "", "9A", "A" * 65, "A-B"])
+def test_a_bad_name_of_a_field_is_refused(path: str, name: str) -> None:
+    with pytest.raises(ValueError, match="is no name for a field"):
+        NativeHandler(path=path, fields={name: "x"})
+
+
+def test_what_is_lost_while_journald_is_away_is_counted(path: str, logger: logging.Logger) -> None:
+    first = Socket(path)
+    logger.info("one")
+    assert first.read()["MESSAGE"] == "one"
+    first.close()
+    logger.info("two")
+    logger.info("three")
+    second = Socket(path)
+    logger.info("four")
+    entry = second.read()
+    assert (entry["PRIORITY"], entry["MESSAGE"]) == ("4", "entries lost while journald was away: 2")
+    assert second.read()["MESSAGE"] == "four"
+    logger.info("five")
+    assert second.read()["MESSAGE"] == "five"
+    second.close()
+
+
+def test_a_record_that_cannot_be_formatted_is_one_entry(
+    journald: Socket, logger: logging.Logger
+) -> None:
+    logger.info("%d", "bad")
+    entry = journald.read()
+    assert entry["PRIORITY"] == "3"
+    assert entry["MESSAGE"].startswith("Logging error at ")
+    assert "TypeError" in entry["MESSAGE"]
+
+
+def test_a_handler_that_was_closed_can_still_send(journald: Socket, logger: logging.Logger) -> None:
+    logger.handlers[0].close()
+    logger.info("late")
+    assert journald.read()["MESSAGE"] == "late"
+
+
+def test_settings_can_make_one(path: str, journald: Socket) -> None:
+    import logging.config
+
+    settings: dict[str, Any] = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"journal": {"class": "systemd_handler.NativeHandler", "path": path}},
+        "loggers": {"native": {"handlers": ["journal"], "level": "INFO", "propagate": False}},
+    }
+    logging.config.dictConfig(settings)
+    logging.getLogger("native").info("text")
+    assert journald.read()["LOGGER"] == "native"
+    logging.getLogger("native").handlers.pop().close()
