@@ -191,3 +191,9 @@ def test_another_kind_is_not_turned_into_text(given_value: Any, kind: str, words
 
 def test_a_number_may_stand_for_text() -> None:
     assert kind_problems({"x": 5, "y": True}, {"x": {"type": "str"}, "y": {"type": "bool"}}) == []
+
+
+def test_a_false_is_yamls_way_to_write_off() -> None:
+    specification = {"x": {"type": "str", "choices": ["auto", "off"]}}
+    assert kind_problems({"x": False}, specification) == []
+    assert kind_problems({"x": True}, specification) != []

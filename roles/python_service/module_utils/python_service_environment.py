@@ -95,6 +95,9 @@ def _add_handler(path: str, handler: str) -> None:
     if os.path.lexists(package):
         shutil.rmtree(package)  # the one from an index: the role's own comes last
     shutil.copytree(handler, package)
+    # What `pip install` of the package puts there: it does nothing until $SYSTEMD_HANDLER asks.
+    startup = os.path.join(os.path.dirname(package), "systemd_handler.pth")
+    shutil.copyfile(os.path.join(package, "startup.pth"), startup)
     # The service cannot write here: without this, every start would compile it anew.
     _do([python, "-m", "compileall", "-q", package])
     _do([python, "-c", "import systemd_handler"])

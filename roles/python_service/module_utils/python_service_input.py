@@ -74,6 +74,8 @@ def kind_problems(
     found = []
     for name, value in given.items():
         kind = specification[name]["type"]
+        if value is False and "off" in specification[name].get("choices", ()):
+            continue  # YAML's word for false, which Ansible takes for the choice that was meant
         if kind in ("str", "path") and (
             isinstance(value, bool) or not isinstance(value, (str, int, float))
         ):

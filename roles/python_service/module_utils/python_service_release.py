@@ -172,6 +172,7 @@ def _units(
             name=layout.name,
             description=text(arguments["description"]),
             type=arguments["type"],
+            logging=arguments["logging"],
             command=f"{program} {rest}".strip(),
             app=os.path.join(layout.release(release), "app"),
             user=arguments["user"],
