@@ -3,7 +3,7 @@
 
 HOST_DEFINITION=$PROJECT/script/lib/host
 # shellcheck disable=SC2034 # for script/bootstrap
-HOST_IMAGES=(debian:12 debian:13 debian:testing)
+HOST_IMAGES=(debian:11 debian:12 debian:13 debian:testing)
 
 # image_tag IMAGE: our name for the host made from it, such as python-service-host:debian-12.
 image_tag() { printf 'python-service-host:%s' "${1//:/-}"; }
@@ -16,10 +16,11 @@ image_digest() {
 # image_suite IMAGE: the name of the release on a Debian mirror.
 image_suite() {
     case $1 in
+    debian:11) echo bullseye ;;
     debian:12) echo bookworm ;;
     debian:13) echo trixie ;;
     debian:testing) echo testing ;;
-    *) die "no host can be made from '$1'; take debian:12, debian:13 or debian:testing" ;;
+    *) die "no host can be made from '$1'; take debian:11, debian:12, debian:13 or debian:testing" ;;
     esac
 }
 
