@@ -1,0 +1,308 @@
+"""What a record costs the program that logs it, handler by handler, and what becomes of it.
+
+    logging_cost.py [--rounds N] [--records N] [--into DIRECTORY] HOST
+
+Started by script/bench, which makes the host. In each round all cases are measured one
+after the other, so that what else the machine does meets all of them. After each of them
+the journal is counted: a case whose records are not all there, with their priorities, ends
+the benchmark.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import re
+import signal
+import statistics
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from container import Container
+from logging_fidelity import ROWS
+from logging_plot import draw
+from peers import PEERS, PeerError
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parent
+PACKAGE = PROJECT / "roles" / "python_service" / "files" / "systemd_handler"
+RESULT = "/run/bench-result"
+IMPORTS = 30
+NEVER_LOST = 5  # times the records of a case, by eight threads
+
+
+@dataclass
+class Case:
+    """One line of the table.
+
+    ``handler`` is one of ``logging_host.handlers``, ``base`` the case that it is compared
+    with, and ``at_most`` what that ratio may be; nothing enforces it. ``priorities`` are
+    those that an info and an error must have in the journal; None where none arrives.
+    """
+
+    title: str
+    handler: str
+    base: Case | None = None
+    kind: str = "peer"
+    unbuffered: bool = True
+    priorities: tuple[int, int] | None = (6, 3)
+    share: float = 1.0
+    threads: int = 1
+    at_most: str = ""
+    times: list[float] = field(default_factory=list)
+
+    def run(self, container: Container, records: int) -> None:
+        """Measure it once, and see what arrived."""
+        count = int(records * self.share) // self.threads * self.threads
+        unit = container.unit(
+            "logging_host.cost",
+            *(self.handler, str(count), str(self.threads), RESULT),
+            unbuffered=self.unbuffered,
+        )
+        found = container.priorities(unit)
+        wanted: dict[int, int] = {}
+        if self.priorities:
+            wanted[self.priorities[0]] = count
+            wanted[self.priorities[1]] = wanted.get(self.priorities[1], 0) + 1
+        if found != wanted:
+            sys.exit(
+                f"{self.title}: the journal has {dict(found)} entries by priority"
+                f" where {wanted} were expected"
+            )
+        self.times.append(float(container.on("cat", RESULT)) / count * 1e6)
+        print(f"  {self.title:<48} {self.mode:<11} {self.times[-1]:6.2f} µs", flush=True)
+
+    @property
+    def mode(self) -> str:
+        """How Python writes to its standard streams."""
+        return "`-u`" if self.unbuffered else "buffered"
+
+    @property
+    def cost(self) -> float:
+        """CPU time in microseconds."""
+        return statistics.median(self.times)
+
+    @property
+    def ratio(self) -> float:
+        """Its cost as a multiple of that of its base; each round has a ratio of its own."""
+        base = self.base or self
+        return statistics.median(
+            mine / other for mine, other in zip(self.times, base.times, strict=True)
+        )
+
+    def line(self, records: int) -> str:
+        """Its line of the table."""
+        spread = f"{min(self.times):.2f} to {max(self.times):.2f}"
+        cells = [self.title, self.mode, f"{self.cost:.2f}", spread, f"{self.ratio:.2f}"]
+        return f"| {' | '.join(cells)} | {self.at_most} | {int(records * self.share):,} |"
+
+
+def cases_of(installed: set[str]) -> list[Case]:
+    """The cases, of peers those that are *installed*; the first two are the bases."""
+    plain = Case("`StreamHandler`", "stream", unbuffered=False, priorities=(6, 6))
+    unbuffered = Case("`StreamHandler`", "stream", priorities=(6, 6))
+
+    def both(title: str, handler: str, kind: str = "peer", at_most: str = "") -> list[Case]:
+        return [
+            Case(title, handler, base, kind, base.unbuffered, at_most=at_most)
+            for base in (plain, unbuffered)
+        ]
+
+    def one(title: str, handler: str, kind: str = "peer", share: float = 1.0) -> list[Case]:
+        return [Case(title, handler, unbuffered, kind, share=share)]
+
+    formatting = Case(
+        "floor: formatting, no output", "formatting", unbuffered, "floor", priorities=None
+    )
+    peers = {
+        "priorityprefix": both("`priorityprefix`", "priorityprefix"),
+        "python-systemd": one("`python-systemd`, native", "python-systemd", share=0.25),
+        "logging-journald": one("`logging-journald`, native", "logging-journald", share=0.25),
+        "cysystemd": one("`cysystemd`, native", "cysystemd", share=0.25),
+    }
+    return [
+        plain,
+        unbuffered,
+        *one("floor: `os.write` of a constant", "write", "floor"),
+        formatting,
+        *both("**`SystemdHandler`**", "ours", "ours", "0.90"),
+        *one("**`install()`**", "install", "ours"),
+        *one("**`SYSTEMD_HANDLER=auto`**, `StreamHandler`", "auto", "ours"),
+        *one("**`NativeHandler`**", "native", "ours", 0.25),
+        *both("the article's handler", "article"),
+        *(case for name, some in peers.items() if name in installed for case in some),
+    ]
+
+
+def thread_cases() -> list[tuple[Case, Case]]:
+    """`StreamHandler` and ours, thread count by thread count; the first is the base of all."""
+    base = Case("`StreamHandler`, 1 thread", "stream", priorities=(6, 6), share=0.5)
+    pairs = []
+    for threads in (1, 2, 4, 8):
+        plural = "thread" if threads == 1 else "threads"
+        stream = Case(f"`StreamHandler`, {threads} {plural}", "stream", base, threads=threads)
+        stream.priorities = (6, 6)
+        ours = Case(f"`SystemdHandler`, {threads} {plural}", "ours", base, threads=threads)
+        stream.share = ours.share = base.share
+        pairs.append((base if threads == 1 else stream, ours))
+    return pairs
+
+
+def lost(container: Container, records: int) -> int:
+    """How many of so many different records, by eight threads, are not in the journal."""
+    container.clear_journal()
+    unit = container.unit("logging_host.cost", "ours", str(records), "8", RESULT, unbuffered=True)
+    return records + 1 - container.distinct(unit)
+
+
+def import_times(container: Container) -> tuple[float, float]:
+    """CPU time in milliseconds: of `logging` in a bare interpreter, and of the package on top."""
+    arguments = ("logging_host.import_time", str(IMPORTS))
+    before = float(container.python(*arguments, "logging"))
+    package = float(container.python(*arguments, "systemd_handler", "logging"))
+    return before * 1000, package * 1000
+
+
+def fidelity(container: Container, missing: dict[str, str]) -> str:
+    """The second table: what became of records that are hard to log."""
+    columns = {
+        "stream": "`StreamHandler`",
+        "article": "the article's",
+        **{peer.handler: f"`{peer.handler}`" for peer in PEERS if peer.handler not in missing},
+        "install": "**`install()`**",
+        "install-native": "**`install(native=True)`**",
+        "auto": "**`auto`**, `StreamHandler`",
+    }
+    head = f"| | {' | '.join(columns.values())} |\n|---|{'---|' * len(columns)}"
+    return "\n".join([head, *(row.line(container, list(columns)) for row in ROWS)])
+
+
+def processor() -> str:
+    """The name of this machine's processor, as far as it is known."""
+    names = re.findall(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return names[0] if names else platform.machine()
+
+
+def chart(cases: list[Case], path: Path) -> None:
+    """Draw the ratios of the cases that run as units of the role do."""
+    bars = [
+        (re.sub(r"[*`]", "", case.title), case.ratio, case.kind)
+        for case in cases
+        if case.unbuffered
+    ]
+    title = "CPU time for a record; StreamHandler(sys.stdout) is 1.00; with python -u"
+    draw(path, title, sorted(bars, key=lambda bar: bar[1]))
+
+
+def main() -> None:
+    """Run the benchmark, print its tables and keep them."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5, help="how often each case is measured")
+    parser.add_argument("--records", type=int, default=200_000, help="records of a case")
+    parser.add_argument("--into", type=Path, default=HERE, help="where the report is kept")
+    parser.add_argument("host", help="a container made by script/host")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+
+    container = Container(arguments.host, "/opt/bench")
+    container.copy(HERE / "logging_host")
+    container.copy(PACKAGE)
+    versions, missing = {}, {}
+    for peer in PEERS:
+        try:
+            versions[peer.handler] = peer.install(container)
+        except PeerError as error:
+            missing[peer.handler] = str(error)
+            print(f"  {peer.handler} is left out: {error}", flush=True)
+
+    cases = cases_of(set(versions))
+    pairs = thread_cases()
+    everything = [*cases, *(case for pair in pairs for case in pair)]
+    for number in range(1, arguments.rounds + 1):
+        print(f"Round {number} of {arguments.rounds}", flush=True)
+        container.clear_journal()
+        for case in everything:
+            case.run(container, arguments.records)
+
+    print("Count what is lost", flush=True)
+    many = arguments.records * NEVER_LOST
+    half = int(arguments.records * pairs[0][0].share)
+    never_arrived = lost(container, many)
+    print("Import", flush=True)
+    before, package = import_times(container)
+    print("Records that are hard to log", flush=True)
+    container.clear_journal()
+    hard = fidelity(container, missing)
+
+    systemd = container.on("systemctl", "--version").split()[1]
+    python = container.on("python3", "--version").split()[1]
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    named = ", ".join(f"`{name}` {version}" for name, version in versions.items())
+    absent = "".join(f"\n`{name}` is not here: {why}\n" for name, why in missing.items())
+    table = "\n".join(case.line(arguments.records) for case in cases)
+    threads = "\n".join(
+        f"| {ours.threads} | {stream.cost:.2f} | {stream.ratio:.2f} |"
+        f" {ours.cost:.2f} | {ours.ratio:.2f} |"
+        for stream, ours in pairs
+    )
+    text = f"""\
+# Logging to the journal
+
+Made by `script/bench logging` on {today} in a container with systemd {systemd} and Python {python}, on
+{os.cpu_count()} cores ({processor()}).
+
+Peers: {named or "none"}; and the handler of the article "New-style daemons in Python" (2017), written
+anew after its description.
+{absent}
+## What a record costs
+
+CPU time of the program, user and system, in microseconds for `log.info("request %d took %s s", i,
+"0.123")` with the format `%(name)s: %(message)s`: the median of {arguments.rounds} interleaved rounds, and the
+least and the most. Each case is a unit of its own whose standard output journald reads, without rate
+limit. After each run the journal had all of its records, with the expected priority, and one error
+more. The ratio is the median of the rounds' ratios to `StreamHandler(sys.stdout)` of the same kind:
+with `-u` (`PYTHONUNBUFFERED=1`, as in the units of the role) or buffered. Of this project are the
+cases in bold.
+
+| case | Python | µs | least to most | ratio | at most | records |
+|---|---|--:|--:|--:|--:|--:|
+{table}
+
+![Ratios](logging.svg)
+
+The same in more threads, with `-u` and {half:,} records in all; ratios to one thread of
+`StreamHandler`:
+
+| threads | `StreamHandler`, µs | ratio | `SystemdHandler`, µs | ratio |
+|--:|--:|--:|--:|--:|
+{threads}
+
+| what else | found | at most |
+|---|--:|--:|
+| records lost of {many:,} by eight threads | {never_arrived:,} | 0 |
+| CPU time of `import systemd_handler` after `import logging`, ms, median of {IMPORTS} | {package:.1f} | 10 |
+| CPU time of `import logging` itself, ms | {before:.1f} | |
+
+## Records that are hard to log
+
+What the journal had of them, in the same container, each cell a unit of its own, with `-u` where
+nothing else is said. `yes` is what the row says; anything else is what was found instead. `at 6` is the
+priority of the entry, and 0 goes to every terminal of the machine; `lost: …` is what stopped it
+and `raises …` what the program gets for logging; `forged` is an entry that the text of a record made;
+`a blob` is what `journalctl` prints as `[5B blob data]`; an entry without its unit is not found by
+`journalctl --unit`, since its process had ended before journald looked; `hung` are children that had
+not logged their one record after two seconds.
+
+{hard}
+"""
+    report = arguments.into / "logging.md"
+    report.write_text(text)
+    chart(cases, arguments.into / "logging.svg")
+    print(f"\n{text}\nKept in {report}")
+
+
+if __name__ == "__main__":
+    main()
