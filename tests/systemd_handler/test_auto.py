@@ -194,6 +194,34 @@ def test_install_takes_over_what_nobody_catches(entries: Entries) -> None:
     assert crash.startswith("Uncaught exception\nTraceback")
 
 
+def test_install_takes_it_in_its_own_format(entries: Entries) -> None:
+    program = (
+        "import systemd_handler; systemd_handler.install(fmt='[%(message)s')\nraise ValueError"
+    )
+    [(_, text)] = entries(program)
+    assert text.startswith("[Uncaught exception\n")
+
+
+def test_what_was_printed_before_is_not_held_back(journal: Journal) -> None:
+    journal.run(f"import os, sys\nkept = sys.stdout\nprint('early')\n{START}os._exit(0)")
+    assert journal.entries() == [(6, "early")]
+
+
+def test_a_stream_that_leads_elsewhere_is_left_alone(
+    journal: Journal, environment_with: EnvironmentWith
+) -> None:
+    program = f"import sys\nbefore = sys.stdout\n{START}print(sys.stdout is before)"
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment_with(JOURNAL_STREAM=journal.name),
+        stdout=subprocess.PIPE,
+        stderr=journal.stream,
+        timeout=60,
+        check=True,
+    )
+    assert result.stdout == b"True\n"
+
+
 def test_loguru_is_known_by_the_record_that_its_messages_bring(entries: Entries) -> None:
     program = """
 class Level: no = 40
@@ -279,6 +307,7 @@ def by_hand(journal: Journal, environment_with: EnvironmentWith, tmp_path: Path)
     (tmp_path / "dir" / "__main__.py").write_text(f"import beside\n{show}")
     (tmp_path / "dir" / "script.py").write_text(f"import beside\n{show}")
     (tmp_path / "bad.py").write_text("def fail(): raise ValueError\nfail()\n")
+    (tmp_path / "annotated.py").write_text("def f(x: print('evaluated')): pass")
     (tmp_path / "env.py").write_text("import os; print(os.environ['SYSTEMD_HANDLER'])")
 
     def run(*arguments: str) -> list[tuple[int, str]]:
@@ -304,6 +333,7 @@ def by_hand(journal: Journal, environment_with: EnvironmentWith, tmp_path: Path)
         (["dir/script.py", "--flag"], ["__main__ ['--flag'] None"]),
         (["dir", "a b"], ["__main__ ['a b'] __main__"]),
         (["env.py"], ["auto"]),
+        (["annotated.py"], ["evaluated"]),
     ],
 )
 def test_a_program_runs_by_hand_as_python_runs_it(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -157,3 +158,51 @@ def test_a_terminal_gets_the_colours_of_priorities(
     logger.info("fine")
     logger.warning("a\nb\x1b[0m")
     assert stream.getvalue() == expected
+
+
+@pytest.mark.parametrize("journald", [True, False])
+def test_filters_are_asked(journal: Journal, journald: bool, logger_of: LoggerOf) -> None:
+    class Replacing(SystemdHandler):
+        def filter(self, record: logging.LogRecord) -> bool:
+            passed = super().filter(record)
+            # As a filter may since Python 3.12.
+            other = logging.makeLogRecord({"msg": "another", "levelno": 40})
+            return passed and other  # type: ignore[return-value]
+
+    plain = SystemdHandler(journal.stream, journald=journald)
+    plain.addFilter(lambda record: "no" not in record.msg)
+    logger = logger_of(plain)
+    logger.error("yes")
+    logger.error("no")
+    assert [text for _, text in journal.entries()] == ["yes"]
+    replacing = logger_of(Replacing(journal.stream, journald=True))
+    replacing.info("one")
+    assert journal.entries() == [(3, "another")]
+
+
+@pytest.mark.parametrize(
+    ("formatter", "text"),
+    [
+        (None, "100% of 3"),
+        (logging.Formatter("%(name)s|%(message)s|%%"), "app|100% of 3|%"),
+        (logging.Formatter("{name}|{message}|%", style="{"), "app|100% of 3|%"),
+        (logging.Formatter("$name|$message|%", style="$"), "app|100% of 3|%"),
+        (logging.Formatter("%(asctime)s|%(message)s", datefmt="time"), "time|100% of 3"),
+    ],
+)
+def test_a_formatter_says_what_it_would_elsewhere(
+    journal: Journal, formatter: logging.Formatter | None, text: str, logger_of: LoggerOf
+) -> None:
+    handler = SystemdHandler(journal.stream)
+    logger = logger_of(handler)
+    handler.setFormatter(formatter)
+    logger.info("100%% of %d", 3)
+    assert journal.entries() == [(6, text)]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="Python 3.9 has no defaults")
+def test_defaults_of_a_formatter_are_used(journal: Journal, logger_of: LoggerOf) -> None:
+    handler = SystemdHandler(journal.stream)
+    handler.setFormatter(logging.Formatter("%(user)s %(message)s", defaults={"user": "none"}))
+    logger_of(handler).info("text")
+    assert journal.entries() == [(6, "none text")]

@@ -166,6 +166,8 @@ def test_a_record_that_cannot_be_formatted_is_one_entry(
 
 
 def test_a_handler_that_was_closed_can_still_send(journald: Socket, logger: logging.Logger) -> None:
+    logger.info("in time")
+    assert journald.read()["MESSAGE"] == "in time"
     logger.handlers[0].close()
     logger.info("late")
     assert journald.read()["MESSAGE"] == "late"
