@@ -79,12 +79,13 @@ class Journal:
 def environment_with(**variables: str) -> dict[str, str]:
     """Return an environment in which a child finds the package.
 
-    Of the variables that systemd sets it has only those among *variables*.
+    Of the variables that systemd sets, and of those that change how Python writes, it has only
+    those among *variables*.
     """
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if name not in ("JOURNAL_STREAM", "NOTIFY_SOCKET")
+        if name not in ("JOURNAL_STREAM", "NOTIFY_SOCKET", "PYTHONUNBUFFERED", "SYSTEMD_HANDLER")
     }
     package = Path(systemd_handler.__file__).parents[1]
     return {**inherited, "PYTHONPATH": str(package), **variables}
