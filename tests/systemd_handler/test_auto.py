@@ -361,11 +361,14 @@ def test_a_program_that_cannot_be_compiled_shows_where(by_hand: Entries, tmp_pat
     assert "SyntaxError" in text
 
 
-@pytest.mark.parametrize("name", ["bad.py", "half.py", "stop.py", "dir/script.py", "dir"])
+@pytest.mark.parametrize(
+    "name", ["bad.py", "half.py", "stop.py", "names.py", "dir/script.py", "dir"]
+)
 def test_where_no_journal_listens_by_hand_is_as_python_runs_it(
     by_hand: Entries, tmp_path: Path, environment_with: EnvironmentWith, name: str
 ) -> None:
     (tmp_path / "half.py").write_text("if True\n")
+    (tmp_path / "names.py").write_text("print([n for n in globals() if n[:2] != '__'])\n")
     (tmp_path / "stop.py").write_text("import sys\nprint(__file__, 'a\\nb')\nsys.exit('end')\n")
     results = [
         subprocess.run(

@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -152,6 +153,7 @@ def test_text_held_by_a_full_stream_goes_first(journal: Journal, logger_of: Logg
     received = bytearray()
 
     def drain() -> None:
+        time.sleep(0.2)  # what comes first finds it full
         while not received.endswith(b"logged\n"):
             received.extend(os.read(journal.reader, 4096))
 
