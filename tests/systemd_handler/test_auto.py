@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from systemd_handler._escape import unescape
+from systemd_handler._pieces import Joiner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +57,11 @@ def test_a_record_between_leaves_a_half_line_whole(entries: Entries) -> None:
 
 
 def test_a_text_without_end_is_not_held_for_ever(journal: Journal) -> None:
-    journal.run(f"{START}import os\nfor _ in range(40): print('x' * 1000, end='')\nos._exit(0)")
+    program = (
+        f"{START}import os\nfrom systemd_handler import _streams\n_streams._LONGEST_HALF = 32_000\n"
+        "for _ in range(40): print('x' * 1000, end='')\nos._exit(0)"
+    )
+    journal.run(program)
     assert [len(text) for _, text in journal.entries()] > [32_000]
 
 
@@ -222,6 +227,123 @@ def test_a_stream_that_leads_elsewhere_is_left_alone(
     assert result.stdout == b"True\n"
 
 
+HANDLER = """
+class Handler(logging.StreamHandler):
+    def emit(self, record):
+        super().emit(record)
+        {then}
+logging.getLogger().addHandler(Handler())
+logging.critical("last words")
+"""
+
+
+def test_what_a_handler_has_flushed_survives_the_end_of_the_process(entries: Entries) -> None:
+    assert entries(HANDLER.format(then="import os; os._exit(3)")) == [(2, "last words")]
+
+
+def test_a_process_that_was_forked_inside_a_handler_has_its_own_words(entries: Entries) -> None:
+    then = "import os; os.fork() or (print('child'), sys.stdout.flush(), os._exit(0)); os.wait()"
+    assert sorted(entries(HANDLER.format(then=then))) == [(2, "last words"), (6, "child")]
+
+
+def test_a_thread_that_is_started_inside_a_handler_has_its_own_words(entries: Entries) -> None:
+    then = "import threading; t = threading.Thread(target=print, args=('thread',)); t.start(); t.join()"
+    assert entries(HANDLER.format(then=then)) == [(2, "last words"), (6, "thread")]
+
+
+def test_the_half_line_of_a_thread_that_ends_is_an_entry(entries: Entries) -> None:
+    program = (
+        "import threading\nt = threading.Thread(target=lambda: print('half', end=''))\n"
+        "t.start(); t.join(); print('main')\n"
+    )
+    assert entries(program) == [(6, "half"), (6, "main")]
+
+
+def test_first_writes_of_many_threads_are_entries(entries: Entries) -> None:
+    program = (
+        "import threading\nsys.setswitchinterval(1e-6)\nbarrier = threading.Barrier(8)\n"
+        "def work(n): barrier.wait(); print('a\\nb', n, file=sys.stderr)\n"
+        "threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]\n"
+        "for t in threads: t.start()\nfor t in threads: t.join()\n"
+    )
+    assert sorted(entries(program)) == [(4, f"a\nb {n}") for n in range(8)]
+
+
+def test_an_interruption_is_one_entry(entries: Entries) -> None:
+    [(priority, text)] = entries("raise KeyboardInterrupt")
+    assert priority == 4
+    assert text.startswith("Traceback")
+
+
+def test_a_crash_comes_to_a_stream_of_the_programs_own_as_well(
+    entries: Entries, tmp_path: Path
+) -> None:
+    program = f"""
+class Tee:
+    def __init__(self): self.file, self.stream = open({str(tmp_path / "copy")!r}, "w"), sys.stderr
+    def write(self, text): self.file.write(text); self.stream.write(text)
+    def flush(self): self.file.flush(); self.stream.flush()
+sys.stderr = Tee()
+raise ValueError
+"""
+    [(priority, text)] = entries(program)
+    assert priority == 2
+    assert (tmp_path / "copy").read_text() == f"{text}\n"
+
+
+def test_after_dup2_all_arrives_as_it_is(entries: Entries, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    program = (
+        f"import os\nos.dup2(os.open({str(path)!r}, os.O_WRONLY | os.O_CREAT), 2)\n"
+        "logging.error('%s', '\\ud800')\nprint('x' * 300_000, file=sys.stderr)\n"
+    )
+    assert entries(program) == []
+    assert path.read_text() == "ERROR:root:\\ud800\n" + "x" * 300_000 + "\n"
+
+
+def test_the_binary_layer_keeps_characters_and_last_words(entries: Entries) -> None:
+    program = (
+        "for byte in 'grün\\n'.encode(): sys.stdout.buffer.write(bytes([byte]))\n"
+        "try: sys.stdout.buffer.write(5)\nexcept TypeError: print('refused')\n"
+        "import io, os\nsys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8')\n"
+        "print('last', end='', flush=True)\nos._exit(0)\n"
+    )
+    assert entries(program) == [(6, "grün"), (6, "refused"), (6, "last")]
+
+
+SILENT = """
+class Silent(logging.Handler):
+    def emit(self, record): sys.stderr.write("")
+Silent().handle(logging.makeLogRecord({}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        ("class L(str): record = True\nsys.stdout.write(L('x\\n'))", [(6, "x")]),
+        (
+            "logging.StreamHandler().handle(logging.makeLogRecord({'msg': 'a', 'levelno': '40'}))",
+            [(6, "a")],
+        ),
+        ("print('a' * 33_000, 'b', '<0>c')", [(6, "a" * 33_000 + " b <0>c")]),
+        ("print('a', '')\nsys.stdout.write('b\\r\\n')", [(6, "a"), (6, "b")]),
+        (SILENT, []),
+    ],
+)
+def test_odd_writes_are_as_anybody_would_expect(
+    journal: Journal, program: str, expected: list[tuple[int, str]]
+) -> None:
+    journal.run(START + program)
+    joiner = Joiner()
+    found = [
+        (priority, unescape(whole))
+        for priority, text in journal.entries()
+        for whole, _ in joiner.add(text)
+    ]
+    assert found == expected
+
+
 def test_loguru_is_known_by_the_record_that_its_messages_bring(entries: Entries) -> None:
     program = """
 class Level: no = 40
@@ -307,7 +429,7 @@ def by_hand(journal: Journal, environment_with: EnvironmentWith, tmp_path: Path)
     (tmp_path / "dir" / "__main__.py").write_text(f"import beside\n{show}")
     (tmp_path / "dir" / "script.py").write_text(f"import beside\n{show}")
     (tmp_path / "bad.py").write_text("def fail(): raise ValueError\nfail()\n")
-    (tmp_path / "annotated.py").write_text("def f(x: print('evaluated')): pass")
+    (tmp_path / "annotated.py").write_text("def f(x: int): pass\nprint(f.__annotations__['x'])")
     (tmp_path / "env.py").write_text("import os; print(os.environ['SYSTEMD_HANDLER'])")
 
     def run(*arguments: str) -> list[tuple[int, str]]:
@@ -333,7 +455,7 @@ def by_hand(journal: Journal, environment_with: EnvironmentWith, tmp_path: Path)
         (["dir/script.py", "--flag"], ["__main__ ['--flag'] None"]),
         (["dir", "a b"], ["__main__ ['a b'] __main__"]),
         (["env.py"], ["auto"]),
-        (["annotated.py"], ["evaluated"]),
+        (["annotated.py"], ["<class 'int'>"]),
     ],
 )
 def test_a_program_runs_by_hand_as_python_runs_it(

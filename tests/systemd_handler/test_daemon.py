@@ -86,6 +86,19 @@ def test_without_systemd_or_meant_for_another_there_are_none(passed: Passed) -> 
     assert passed("print(listen_sockets())", 0, None) == "[]"
 
 
+def test_one_that_is_no_socket_closes_no_other(passed: Passed) -> None:
+    program = (
+        "import os\n"
+        "for _ in range(2):\n"
+        "    try: listen_sockets()\n"
+        "    except OSError as error: print(error)\n"
+        "print(bool(os.fstat(3)))\n"
+    )
+    first, second, there = passed(program, LISTEN_FDS="3", names="a:b:c").split("\n")
+    assert first == second
+    assert there == "True"
+
+
 def test_names_may_be_missing(passed: Passed) -> None:
     assert passed("print(len(listen_sockets('unknown')))", names=None) == "2"
 
@@ -118,6 +131,12 @@ def test_a_missing_credential_is_named_with_those_that_are_there(directory: Path
         credential("db")
     (directory / "api").touch()
     with pytest.raises(LookupError, match="which has api"):
+        credential("db")
+
+
+def test_a_directory_that_is_gone_has_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "gone"))
+    with pytest.raises(LookupError, match="which has none: No such file"):
         credential("db")
 
 

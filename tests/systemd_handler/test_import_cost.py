@@ -25,7 +25,9 @@ def test_only_light_modules_are_imported(run_elsewhere: RunElsewhere) -> None:
     assert set(result.stdout.decode().split()) <= {
         "__future__",
         "_bisect",
+        "_contextvars",
         "bisect",
+        "contextvars",
         "errno",
         "select",
     }

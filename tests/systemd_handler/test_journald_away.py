@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import socket
@@ -171,6 +172,29 @@ def test_what_was_only_said_to_lead_to_journald_is_not_replaced(
         os.close(reader)
         logger.error("nobody hears")
         assert os.fstat(writer).st_ino == before
+
+
+def test_a_stream_for_dumps_that_the_program_has_closed_is_not_touched(
+    journald: Listener, tmp_path: Path
+) -> None:
+    from systemd_handler import _faults
+
+    was_enabled = faulthandler.is_enabled()
+    _faults.log_fatal_signals()
+    assert _faults._stream is not None
+    fd, _ = _faults._stream
+    try:
+        with open(tmp_path / "data", "w", encoding="utf-8") as file:
+            os.dup2(file.fileno(), fd)
+            _faults.log_fatal_signals_again()
+            assert os.fstat(fd).st_ino == os.fstat(file.fileno()).st_ino
+    finally:
+        os.close(fd)
+        _faults._stream = None
+        if was_enabled:
+            faulthandler.enable()
+        else:
+            faulthandler.disable()
 
 
 def test_streams_that_were_the_same_stay_the_same(

@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -206,3 +207,56 @@ def test_defaults_of_a_formatter_are_used(journal: Journal, logger_of: LoggerOf)
     handler.setFormatter(logging.Formatter("%(user)s %(message)s", defaults={"user": "none"}))
     logger_of(handler).info("text")
     assert journal.entries() == [(6, "none text")]
+
+
+def test_a_formatter_that_is_changed_says_what_it_would_elsewhere(
+    journal: Journal, logger_of: LoggerOf
+) -> None:
+    # Redaction is put on formatters in this way, among others.
+    formatter = logging.Formatter("A %(message)s")
+    handler = SystemdHandler(journal.stream)
+    handler.setFormatter(formatter)
+    logger = logger_of(handler)
+    logger.error("1")
+    formatter._style._fmt = "B %(message)s"
+    logger.error("2")
+    formatter.formatMessage = lambda record: f"C {record.message}"  # type: ignore[method-assign]
+    logger.error("3")
+    formatter.format = lambda record: f"D {record.msg}"  # type: ignore[method-assign]
+    logger.error("4")
+    assert [text for _, text in journal.entries()] == ["A 1", "B 2", "C 3", "D 4"]
+
+
+@pytest.mark.parametrize("of", ["formatter", "handler"])
+def test_who_counts_on_the_lock_has_it(journal: Journal, of: str, logger_of: LoggerOf) -> None:
+    inside: list[bool] = []
+
+    class Formatter(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            inside.append(held_by_another())
+            return super().format(record)
+
+    class Handler(SystemdHandler):
+        def emit(self, record: logging.LogRecord) -> None:
+            inside.append(held_by_another())
+            super().emit(record)
+
+    def held_by_another() -> bool:
+        def try_it() -> None:
+            lock = handler.lock
+            assert lock is not None
+            taken.append(lock.acquire(blocking=False))
+            if taken[0]:
+                lock.release()
+
+        taken: list[bool] = []
+        thread = threading.Thread(target=try_it)
+        thread.start()
+        thread.join()
+        return not taken[0]
+
+    handler = Handler(journal.stream) if of == "handler" else SystemdHandler(journal.stream)
+    if of == "formatter":
+        handler.setFormatter(Formatter())
+    logger_of(handler).error("text")
+    assert inside == [True]

@@ -45,6 +45,9 @@ class Socket:
             entry[name.decode()] = value.decode()
         return entry
 
+    def raw(self) -> bytes:
+        return self._listener.recv(1 << 20)
+
     def close(self) -> None:
         self._listener.close()
         os.unlink(self.path)
@@ -122,6 +125,18 @@ def test_a_name_of_extra_becomes_a_field_that_poses_as_no_other(
     entry = journald.read()
     assert entry[field] == "a\nPRIORITY=0"
     assert (entry["MESSAGE"], entry["PRIORITY"], entry["LOGGER"]) == ("text", "3", "app")
+
+
+def test_names_that_become_one_field_lose_nothing(path: str, logger: logging.Logger) -> None:
+    listener = Socket(path)
+    record = logging.makeLogRecord({"msg": "text", "order-id": 1, "order_id": 2})
+    record.__dict__[7] = 3  # type: ignore[index] # as `extra={7: 3}` does
+    logger.handlers[0].handle(record)
+    data = listener.raw()
+    assert b"ORDER_ID=1\n" in data
+    assert b"ORDER_ID=2\n" in data
+    assert b"EXTRA_7=3\n" in data
+    listener.close()
 
 
 def test_an_entry_that_no_datagram_can_hold_is_a_sealed_file(

@@ -45,7 +45,17 @@ def test_entries_stay_json_with_their_message_unescaped() -> None:
     }
 
 
-@pytest.mark.parametrize("line", ['{"a": "b\\\\n"}', "{not json", '{"MESSAGE": "a\\\\n"}', "{}"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"a": "b\\\\n"}',
+        "{not json",
+        '{"a":' + "[" * 100_000,
+        f"[1/{'9' * 5000}] x\\&",
+        '{"MESSAGE": "a\\\\n"}',
+        "{}",
+    ],
+)
 def test_a_line_that_looks_like_json_is_a_line(line: str) -> None:
     assert list(unescaped([line])) == [unescape(line)]
 

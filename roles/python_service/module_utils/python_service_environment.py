@@ -85,7 +85,18 @@ def install(layout: Layout, release: Mapping[str, Any], incoming: str, options: 
     if os.path.isdir(wheelhouse):
         command += ["--no-index", "--find-links", wheelhouse]
         environment["PIP_CONFIG_FILE"] = os.devnull  # these files, and no index of the host's
-    _do([*command, *options], environment)
+    try:
+        _do([*command, *options], environment)
+    except BuildError as error:
+        if "Traceback (most recent call last)" not in str(error):
+            raise
+        # An old pip breaks on a new Python, and says only where.
+        version = run([*command[:2], "--version"]).stdout.split(" from ")[0]
+        python = run([command[0], "--version"]).stdout.strip()
+        raise BuildError(
+            f"{error}\nThis is {version}, as the controller has it, on {python}. If it is too old for "
+            "that, upgrade it on the controller: python3 -m pip install --upgrade pip"
+        ) from error
 
 
 def _add_handler(path: str, handler: str) -> None:
@@ -127,5 +138,8 @@ def _do(command: list[str], environment: Mapping[str, str] | None = None) -> str
     if result.returncode != 0:
         words = (result.stdout + result.stderr).strip().splitlines()
         step = "pip" if "install" in command else " ".join(command)
-        raise BuildError("\n".join([f"{step} failed:", *(f"  {line}" for line in words[-25:])]))
+        # A traceback is long; its end says the most, but its beginning that it is one.
+        begin = [line for line in words[:-25] if line.startswith("Traceback")][:1]
+        shown = [f"  {line}" for line in [*begin, *words[-25:]]]
+        raise BuildError("\n".join([f"{step} failed:", *shown]))
     return result.stdout

@@ -72,8 +72,12 @@ def _module(name: str) -> tuple[CodeType, ModuleSpec]:
 def _script(path: str) -> tuple[CodeType, ModuleSpec | None]:
     # A directory or a zip file is run by the `__main__` that it has.
     spec = importlib.machinery.PathFinder.find_spec("__main__", [path])
-    if not sys.flags.isolated:
-        sys.path[0] = path if spec else os.path.dirname(os.path.realpath(path))
+    # The first place of the path is the directory of `python -m`, unless Python was told otherwise.
+    ours_is_first = not (sys.flags.isolated or getattr(sys.flags, "safe_path", False))
+    if ours_is_first:
+        del sys.path[0]
+    if spec or ours_is_first:
+        sys.path.insert(0, path if spec else os.path.dirname(os.path.realpath(path)))
     if spec and spec.loader:
         return spec.loader.get_code("__main__"), spec  # type: ignore[attr-defined]
     try:

@@ -71,6 +71,15 @@ def _one_entry(function: _Function, level: int | None) -> _Function:
 def _write_to_stderr(level: int, what: str, info: ExceptionInfo) -> bool:
     if not isinstance(sys.__stderr__, EntryStream):
         return False
-    trace = "".join(traceback.format_exception(*info))
-    sys.__stderr__.entries.write(level, f"{what}\n{trace}")
+    text = "".join([what, "\n", *traceback.format_exception(*info)])
+    entry = OneEntry(level)
+    if sys.stderr is not None and not isinstance(sys.stderr, EntryStream):
+        with entry:  # the program's own, which may keep a copy, and may lead to ours as well
+            try:
+                sys.stderr.write(text)
+                sys.stderr.flush()
+            except Exception:
+                entry.wrote = False
+    if not entry.wrote:
+        sys.__stderr__.entries.write(level, text)
     return True

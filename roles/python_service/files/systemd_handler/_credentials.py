@@ -29,7 +29,10 @@ def credential(name: str) -> str:
         with open(os.path.join(directory, name), "rb") as file:
             data = file.read()
     except FileNotFoundError:
-        there = ", ".join(sorted(os.listdir(directory))) or "none"
+        try:
+            there = ", ".join(sorted(os.listdir(directory))) or "none"
+        except OSError as error:
+            there = f"none: {error.strerror}"
         raise LookupError(
             f"credential(): no credential {name!r} in {directory}, which has {there}"
         ) from None

@@ -11,7 +11,7 @@ import os
 
 from systemd_handler._journald import open_stream
 
-_fd: int | None = None
+_stream: tuple[int, int] | None = None  # descriptor and inode
 
 
 def log_fatal_signals() -> None:
@@ -20,20 +20,28 @@ def log_fatal_signals() -> None:
     Also that of a process which is forked from this one. Where journald cannot be reached,
     `faulthandler` stays as it is.
     """
-    global _fd
+    global _stream
     import faulthandler
 
     try:
         fd = open_stream(2, prefixes=False)
     except OSError:
         return
+    if _stream is not None and _still_ours(_stream):
+        os.close(_stream[0])
     faulthandler.enable(fd)
-    if _fd is not None:
-        os.close(_fd)
-    _fd = fd
+    _stream = (fd, os.fstat(fd).st_ino)
 
 
 def log_fatal_signals_again() -> None:
     """Renew the stream of `log_fatal_signals`, if there is one, to a journald that is new."""
-    if _fd is not None:
+    if _stream is not None and _still_ours(_stream):
         log_fatal_signals()
+
+
+def _still_ours(stream: tuple[int, int]) -> bool:
+    """Whether the program has not closed the descriptor, and perhaps another file has it now."""
+    try:
+        return os.fstat(stream[0]).st_ino == stream[1]
+    except OSError:
+        return False

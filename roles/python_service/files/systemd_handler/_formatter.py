@@ -9,6 +9,7 @@ TYPE_CHECKING = False  # `typing` costs more time to import than all of this pac
 if TYPE_CHECKING:
     from typing import Any
 
+_ATTRIBUTES = logging.Formatter().__dict__.keys()
 _OWN_FIELDS = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"}
 
 
@@ -48,15 +49,14 @@ def template_of(formatter: logging.Formatter | None) -> str | None:
     """
     if formatter is None:
         return "%(message)s"
-    style = getattr(formatter, "_style", None)
-    if (
-        type(formatter) is not logging.Formatter
-        or type(style) is not logging.PercentStyle
-        or formatter.usesTime()
-        or getattr(style, "_defaults", None)
-    ):
+    # Looked at each time, since programs change a formatter, or put functions on it.
+    if type(formatter) is not logging.Formatter or formatter.__dict__.keys() != _ATTRIBUTES:
         return None
-    return style._fmt  # noqa: SLF001 - there is no public name for it
+    style = formatter._style  # noqa: SLF001 - there is no public name for it
+    if type(style) is not logging.PercentStyle or getattr(style, "_defaults", None):
+        return None
+    template: str = style._fmt  # noqa: SLF001 - likewise
+    return None if "%(asctime)" in template else template
 
 
 def _value(value: object) -> str:

@@ -60,8 +60,6 @@ class SystemdHandler(_TextStreamHandler):
 
     def __init__(self, stream: TextIO | None = None, *, journald: bool | None = None) -> None:
         self._forced = journald
-        self._known_formatter: logging.Formatter | None = None
-        self._template = template_of(None)
         super().__init__(stream)
 
     @property
@@ -93,28 +91,34 @@ class SystemdHandler(_TextStreamHandler):
     def handle(self, record: logging.LogRecord) -> bool:
         """Pass *record* to `emit` if the filters let it pass; return what they say.
 
-        Without the lock of other handlers where every entry is one write to journald.
+        Where every entry is one write to journald it needs no lock, unless a formatter of
+        another class, or a subclass of this one, may count on it.
         """
         if self._lines is None:
             return super().handle(record)
         passed = self.filter(record)
         if isinstance(passed, logging.LogRecord):  # Python 3.12 and later
             record = passed
-        if passed:
+        if not passed:
+            return passed
+        if type(self) is SystemdHandler and template_of(self.formatter) is not None:
             self.emit(record)
+        else:
+            self.acquire()
+            try:
+                self.emit(record)
+            finally:
+                self.release()
         return passed
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the text of *record*, as its formatter gives it."""
-        formatter = self.formatter
-        if formatter is not self._known_formatter:
-            self._known_formatter = formatter
-            self._template = template_of(formatter)
-        if self._template is None or record.exc_info or record.exc_text or record.stack_info:
+        template = template_of(self.formatter)
+        if template is None or record.exc_info or record.exc_text or record.stack_info:
             return super().format(record)
         # What Formatter.format() does as well, in seven calls.
         record.message = record.getMessage()
-        return self._template % record.__dict__
+        return template % record.__dict__
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write *record*; a failure goes to `handleError` and never to the caller."""

@@ -11,6 +11,8 @@ import logging
 import sys
 import threading
 
+from systemd_handler._streams import OneEntry
+
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +62,8 @@ def _main_hook(earlier: _ExceptHook) -> _ExceptHook:
     ) -> None:
         logged = _logged(logging.CRITICAL, "Uncaught exception", (kind, error, trace))
         if not logged or earlier is not sys.__excepthook__:
-            earlier(kind, error, trace)
+            with OneEntry(None):
+                earlier(kind, error, trace)
 
     return log_uncaught
 

@@ -42,7 +42,10 @@ class _Priorities(dict[int, int]):
     """
 
     def __missing__(self, level: int) -> int:
-        return 7 - bisect_right(_STEPS, level)
+        try:
+            return 7 - bisect_right(_STEPS, level)
+        except TypeError:
+            return 6  # what somebody made by hand, with a level that is no number
 
 
 PRIORITIES = _Priorities(

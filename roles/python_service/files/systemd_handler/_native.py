@@ -90,7 +90,7 @@ class NativeHandler(logging.Handler):
         if logging.raiseExceptions:
             report = {"PRIORITY": 3, "MESSAGE": describe_failure(record)}
             try:
-                self._send_counting({**self._fields, **report})
+                self._send_counting([*self._fields.items(), *report.items()])
             except Exception:
                 return  # the socket itself fails: there is nowhere to say it
 
@@ -101,7 +101,7 @@ class NativeHandler(logging.Handler):
             self._socket = None
         super().close()
 
-    def _fields_of(self, record: logging.LogRecord) -> dict[str, object]:
+    def _fields_of(self, record: logging.LogRecord) -> list[tuple[str, object]]:
         fields = {
             **self._fields,
             "MESSAGE": self.format(record),
@@ -115,15 +115,15 @@ class NativeHandler(logging.Handler):
         if record.exc_info and record.exc_info[0]:
             kind = record.exc_info[0]
             fields["EXCEPTION"] = f"{kind.__module__}.{kind.__qualname__}"
-        for name, value in extra_fields(record).items():
-            fields[_field_name(name)] = value
-        return fields
+        # Pairs, because two names may become one field, and journald takes it twice.
+        extra = [(_field_name(str(name)), value) for name, value in extra_fields(record).items()]
+        return [*fields.items(), *extra]
 
-    def _send_counting(self, fields: Mapping[str, object]) -> None:
+    def _send_counting(self, fields: list[tuple[str, object]]) -> None:
         try:
             if self._lost:
                 text = f"entries lost while journald was away: {self._lost}"
-                self._send({**self._fields, "PRIORITY": 4, "MESSAGE": text})
+                self._send([*self._fields.items(), ("PRIORITY", 4), ("MESSAGE", text)])
             self._send(fields)
         except OSError as error:
             if error.errno not in _GONE:
@@ -132,12 +132,12 @@ class NativeHandler(logging.Handler):
         else:
             self._lost = 0
 
-    def _send(self, fields: Mapping[str, object]) -> None:
+    def _send(self, fields: list[tuple[str, object]]) -> None:
         import socket  # slow to import, and most processes that log never get here
 
         if self._socket is None:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        data = b"".join(_encode(name, value) for name, value in fields.items())
+        data = b"".join(_encode(name, value) for name, value in fields)
         try:
             # With the address each time: a journald that was restarted needs no new connection.
             self._socket.sendto(data, self._path)

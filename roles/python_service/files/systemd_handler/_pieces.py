@@ -23,7 +23,7 @@ LARGEST = 32 * 1024
 _ROOM = LARGEST - len(r"<0>[4294967296/4294967296] \&") - 1
 _LONGEST_ESCAPE = len(r"\U0010ffff")
 # An even number of backslashes before the last one: each pair is a backslash of the text.
-_PIECE = re.compile(r"\[([1-9][0-9]*)/([1-9][0-9]*)\] (.*(?<!\\)(?:\\\\)*)\\&", re.DOTALL)
+_PIECE = re.compile(r"\[([1-9][0-9]{0,9})/([1-9][0-9]{0,9})\] (.*(?<!\\)(?:\\\\)*)\\&", re.DOTALL)
 _PENDING = 64  # texts that may wait for their next piece; the oldest goes on as it is
 
 

@@ -6,6 +6,7 @@ Source: sd_listen_fds(3).
 from __future__ import annotations
 
 import os
+import threading
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 _FIRST = 3
 
+_lock = threading.Lock()
 _sockets: list[tuple[str, socket.socket]] | None = None
 
 
@@ -29,8 +31,9 @@ def listen_sockets(name: str | None = None) -> list[socket.socket]:
     when what was passed is no socket.
     """
     global _sockets
-    if _sockets is None:
-        _sockets = _passed()
+    with _lock:
+        if _sockets is None:
+            _sockets = _passed()
     return [passed for its_name, passed in _sockets if name is None or its_name == name]
 
 
@@ -56,6 +59,8 @@ def _passed() -> list[tuple[str, socket.socket]]:
             os.set_inheritable(fd, False)
             sockets.append((name, socket.socket(fileno=fd)))
         except OSError as error:
+            for _, passed in sockets:
+                passed.detach()  # they stay open for another try
             raise OSError(
                 error.errno, f"descriptor {fd}, passed by systemd as {name!r}, is no socket"
             ) from error

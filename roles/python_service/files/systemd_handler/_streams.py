@@ -13,23 +13,37 @@ import logging
 import os
 import sys
 import threading
+from contextvars import ContextVar
 
 from systemd_handler._journald import under_journald
-from systemd_handler._output import JournalLines, raw_file
-from systemd_handler._pieces import LARGEST
+from systemd_handler._output import JournalLines, flush_whole, raw_file, write_whole
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
     from types import TracebackType
 
 
-class _Present(threading.local):
-    """What the thread is writing now."""
+_LONGEST_HALF = (
+    1 << 20
+)  # characters of a line that does not end, before it is an entry all the same
 
-    entry: OneEntry | None = None
+# What is being written now: a variable of the context, since greenlets share a thread.
+_present: ContextVar[OneEntry | None] = ContextVar("systemd_handler", default=None)
 
 
-_present = _Present()
+def _entry() -> OneEntry | None:
+    entry = _present.get()
+    # A thread that inherited the context is not inside, and neither is one entry after its end.
+    return entry if entry is not None and entry.owner == threading.get_ident() else None
+
+
+def _leave_after_fork() -> None:
+    entry = _present.get()
+    if entry is not None:
+        entry.owner = None  # it is the parent's to write
+
+
+os.register_at_fork(after_in_child=_leave_after_fork)
 
 
 class OneEntry:
@@ -42,11 +56,14 @@ class OneEntry:
     def __init__(self, level: int | None) -> None:
         self._level = level
         self._texts: dict[Entries, list[str]] = {}
+        self.wrote = False  # whether anything came to a stream of entries
+        self.owner: int | None = None  # the thread that is inside
 
     def __enter__(self) -> None:
-        self._outer = _present.entry
-        if self._outer is None or self._level is not None:
-            _present.entry = self
+        self._before = _present.get()
+        if self._level is not None or _entry() is None:
+            self.owner = threading.get_ident()
+            _present.set(self)
 
     def __exit__(
         self,
@@ -54,16 +71,37 @@ class OneEntry:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _present.entry = self._outer
+        _present.set(self._before)
+        if self.owner is None:
+            return
+        self.owner = None
         for entries, texts in self._texts.items():
-            try:
-                entries.write(self._level, "".join(texts))
-            except (OSError, ValueError):
-                return  # the stream itself fails: there is nowhere to say it
+            entries.try_to_write(self._level, "".join(texts))
+
+    def flush(self, entries: Entries) -> None:
+        """Write what came to *entries*, if it ends a line: the process may not go on for long."""
+        texts = self._texts.get(entries)
+        if texts and texts[-1].endswith("\n"):
+            del self._texts[entries]
+            entries.write(self._level, "".join(texts))
 
     def add(self, entries: Entries, text: str) -> None:
         """Take *text*, which was written to *entries*."""
-        self._texts.setdefault(entries, []).append(text)
+        if text:
+            self.wrote = True
+            self._texts.setdefault(entries, []).append(text)
+
+
+class _HalfLine:
+    """What a thread has written since its last end of line; an entry when the thread ends."""
+
+    def __init__(self, entries: Entries) -> None:
+        self._entries = entries
+        self.text = ""
+
+    def __del__(self) -> None:
+        if self.text:
+            self._entries.try_to_write(None, self.text)
 
 
 class Entries:
@@ -77,44 +115,68 @@ class Entries:
         self.plain = io.FileIO(fd, "w", closefd=False)
         self.lines = JournalLines(self.plain)
         self._level = level
-        self._identity: tuple[int, int] | None = None
-        self._journald = False
+        self._known: tuple[tuple[int, int] | None, bool] = (None, False)
         self._held = threading.local()
 
     def put(self, text: str) -> None:
         """Take *text*, which is an entry when it ends a line, alone or with what follows."""
-        if _present.entry is not None:
-            _present.entry.add(self, text)
+        entry = _entry()
+        if entry is not None:
+            entry.add(self, text)
             return
-        text = getattr(self._held, "text", "") + text
-        whole = text.endswith("\n") or len(text) > LARGEST
-        self._held.text = "" if whole else text
+        half = self._half_line()
+        text = half.text + text
+        whole = text.endswith("\n") or len(text) > _LONGEST_HALF
+        half.text = "" if whole else text
         if whole:
             self.write(None, text)
 
     def flush(self) -> None:
         """Write what this thread wrote since its last end of line."""
-        text = getattr(self._held, "text", "")
-        if text and _present.entry is None:
-            self._held.text = ""
+        entry = _entry()
+        if entry is not None:
+            entry.flush(self)
+            return
+        half = self._half_line()
+        if half.text:
+            text, half.text = half.text, ""
             self.write(None, text)
 
     def write(self, level: int | None, text: str) -> None:
-        """Write *text* as one entry; without a *level*, blank lines say nothing."""
+        """Write *text* as one entry; without a *level*, blank lines and ends say nothing."""
+        if not text.isascii():
+            text = _joined(text)
         if not self._leads_to_journald():
-            self.plain.write(text.encode(errors="surrogateescape"))
+            try:
+                data = text.encode(errors="surrogateescape")
+            except UnicodeEncodeError:
+                data = text.encode(errors="backslashreplace")
+            write_whole(self.plain, data)
         elif level is not None:
             self.lines.write(level, text.rstrip("\n"))
         elif text.strip():
-            self.lines.write(self._level, text.rstrip("\n"))
+            self.lines.write(self._level, text.rstrip(" \t\r\n"))
+
+    def try_to_write(self, level: int | None, text: str) -> None:
+        """Write as `write` does, where nobody could take an error."""
+        try:
+            self.write(level, text)
+        except (OSError, ValueError):
+            return
+
+    def _half_line(self) -> _HalfLine:
+        half: _HalfLine | None = getattr(self._held, "half", None)
+        if half is None:
+            half = self._held.half = _HalfLine(self)
+        return half
 
     def _leads_to_journald(self) -> bool:
         status = os.fstat(self.plain.fileno())
         identity = (status.st_dev, status.st_ino)
-        if identity != self._identity:
-            self._identity = identity
-            self._journald = under_journald(self.plain.fileno())
-        return self._journald
+        known = self._known  # one assignment: other threads write as well
+        if identity != known[0]:
+            self._known = known = (identity, under_journald(self.plain.fileno()))
+        return known[1]
 
 
 class _EntryFile(io.FileIO):
@@ -129,13 +191,17 @@ class _EntryFile(io.FileIO):
         self.name = name
 
     def write(self, data: bytes | bytearray | memoryview) -> int:  # type: ignore[override]
-        view = bytes(data)
+        view = bytes(memoryview(data))
         *lines, rest = view.decode("utf-8", "surrogateescape").split("\n")
         for line in lines:
             self._entries.put(f"{line}\n")
         if rest:
             self._entries.put(rest)
         return len(view)
+
+    def flush(self) -> None:
+        super().flush()
+        self._entries.flush()
 
 
 class EntryStream(io.TextIOWrapper):
@@ -154,18 +220,35 @@ class EntryStream(io.TextIOWrapper):
     def write(self, text: str) -> int:
         if self.closed or not isinstance(text, str):
             return super().write(text)  # raises what all text streams raise
-        # Messages of loguru bring their record with them.
-        record = getattr(text, "record", None)
-        if record is None:
+        level = _level_of(text)
+        if level is None:
             self.entries.put(text)
         else:
-            with OneEntry(record["level"].no):
+            with OneEntry(level):
                 self.entries.put(text)
         return len(text)
 
     def flush(self) -> None:
         if not self.closed:
             self.entries.flush()
+
+
+def _joined(text: str) -> str:
+    """Return *text* with those characters whole whose bytes were written one by one."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text  # of surrogates that stand for no byte
+
+
+def _level_of(text: str) -> int | None:
+    """Return the level that *text* brings with it, as messages of loguru do."""
+    if type(text) is str:
+        return None
+    try:
+        return int(text.record["level"].no)  # type: ignore[attr-defined]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
 
 
 def replace_streams() -> None:
@@ -176,9 +259,10 @@ def replace_streams() -> None:
     """
     for name, fd, level in (("stdout", 1, logging.INFO), ("stderr", 2, logging.WARNING)):
         present = getattr(sys, name)
-        if raw_file(present) is None or present.fileno() != fd or not under_journald(fd):
+        raw = raw_file(present)
+        if raw is None or raw.closed or raw.fileno() != fd or not under_journald(fd):
             continue
-        present.flush()
+        flush_whole(present, raw)
         stream = EntryStream(fd, level, f"<{name}>")
         if getattr(sys, f"__{name}__") is present:
             setattr(sys, f"__{name}__", stream)

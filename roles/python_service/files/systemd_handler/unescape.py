@@ -83,7 +83,7 @@ def _entry(line: str) -> dict[str, Any] | None:
         return None
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     is_entry = "__REALTIME_TIMESTAMP" in entry and isinstance(entry.get("MESSAGE"), str)
     return entry if is_entry else None
