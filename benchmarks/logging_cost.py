@@ -70,7 +70,7 @@ class Case:
         if found != wanted:
             sys.exit(
                 f"{self.title}: the journal has {dict(found)} entries by priority"
-                f" where {wanted} were expected"
+                f" where {wanted} were expected\n{container.oddities(unit)}"
             )
         self.times.append(float(container.on("cat", RESULT)) / count * 1e6)
         print(f"  {self.title:<48} {self.mode:<11} {self.times[-1]:6.2f} µs", flush=True)

@@ -9,7 +9,9 @@ TYPE_CHECKING = False  # `typing` costs more time to import than all of this pac
 if TYPE_CHECKING:
     from typing import Any
 
-_ATTRIBUTES = logging.Formatter().__dict__.keys()
+ATTRIBUTES = len(logging.Formatter().__dict__)
+"""How many a plain formatter has; what a program puts there comes on top."""
+
 _OWN_FIELDS = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"}
 
 
@@ -49,8 +51,7 @@ def template_of(formatter: logging.Formatter | None) -> str | None:
     """
     if formatter is None:
         return "%(message)s"
-    # Looked at each time, since programs change a formatter, or put functions on it.
-    if type(formatter) is not logging.Formatter or formatter.__dict__.keys() != _ATTRIBUTES:
+    if type(formatter) is not logging.Formatter or len(formatter.__dict__) != ATTRIBUTES:
         return None
     style = formatter._style  # noqa: SLF001 - there is no public name for it
     if type(style) is not logging.PercentStyle or getattr(style, "_defaults", None):

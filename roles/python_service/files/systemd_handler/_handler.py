@@ -11,7 +11,7 @@ import logging
 import os
 
 from systemd_handler._escape import escape, escape_unsafe
-from systemd_handler._formatter import describe_failure, template_of
+from systemd_handler._formatter import ATTRIBUTES, ExtraFormatter, describe_failure, template_of
 from systemd_handler._journald import under_journald
 from systemd_handler._levels import PRIORITIES
 from systemd_handler._output import JournalLines, flush_whole, raw_file, write_whole
@@ -60,6 +60,7 @@ class SystemdHandler(_TextStreamHandler):
 
     def __init__(self, stream: TextIO | None = None, *, journald: bool | None = None) -> None:
         self._forced = journald
+        self._learn(None)
         super().__init__(stream)
 
     @property
@@ -101,7 +102,7 @@ class SystemdHandler(_TextStreamHandler):
             record = passed
         if not passed:
             return passed
-        if type(self) is SystemdHandler and template_of(self.formatter) is not None:
+        if self._needs_no_lock and self.formatter is self._known_formatter:
             self.emit(record)
         else:
             self.acquire()
@@ -113,12 +114,30 @@ class SystemdHandler(_TextStreamHandler):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the text of *record*, as its formatter gives it."""
-        template = template_of(self.formatter)
+        formatter, template = self.formatter, self._template
+        # Programs also change a formatter that is in use, or put functions of their own on it.
+        if formatter is not self._known_formatter or (
+            formatter is not None
+            and template is not None
+            and (
+                formatter._style._fmt is not template  # noqa: SLF001 - there is no public name
+                or len(formatter.__dict__) != ATTRIBUTES
+            )
+        ):
+            template = self._learn(formatter)
         if template is None or record.exc_info or record.exc_text or record.stack_info:
             return super().format(record)
         # What Formatter.format() does as well, in seven calls.
         record.message = record.getMessage()
         return template % record.__dict__
+
+    def _learn(self, formatter: logging.Formatter | None) -> str | None:
+        self._template = template_of(formatter)
+        self._needs_no_lock = type(self) is SystemdHandler and (
+            self._template is not None or type(formatter) is ExtraFormatter
+        )
+        self._known_formatter = formatter  # last: other threads look at it first
+        return self._template
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write *record*; a failure goes to `handleError` and never to the caller."""
