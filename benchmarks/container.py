@@ -114,22 +114,16 @@ class Container:
         pairs = (line.split() for line in found.splitlines())
         return Counter({int(priority): int(count) for count, priority in pairs})
 
-    def oddities(self, unit: str) -> str:
-        """Texts that a unit wrote twice or that are not those of a case: some of either."""
-        texts = f"journalctl --quiet --no-pager --output=cat _SYSTEMD_UNIT={unit}"
-        odd = "grep --invert-match --extended-regexp 'request [0-9]+ took 0.123 s$|the last one$'"
-        return self.shell(
-            f"echo twice:; {texts} | sort | uniq --repeated | head --lines=3; echo odd:; "
-            f"{texts} | {odd} | head --lines=3; true"
-        )
-
     def distinct(self, unit: str) -> int:
         """How many different texts the processes of a unit wrote."""
         texts = f"journalctl --quiet --no-pager --output=cat _SYSTEMD_UNIT={unit}"
         return int(self.shell(f"{texts} | sort --unique | wc --lines"))
 
     def clear_journal(self) -> None:
-        """Remove what is in the journal, so that it never removes anything by itself."""
+        """Remove what is in the journal, so that it need not rotate its files by itself.
+
+        When it does while a unit writes, an entry may be there twice.
+        """
         self.on("journalctl", "--quiet", "--rotate")
         self.on("journalctl", "--quiet", "--vacuum-files=1")
 
