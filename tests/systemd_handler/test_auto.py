@@ -260,12 +260,18 @@ def test_the_half_line_of_a_thread_that_ends_is_an_entry(entries: Entries) -> No
 
 
 def test_first_writes_of_many_threads_are_entries(entries: Entries) -> None:
-    program = (
-        "import threading\nsys.setswitchinterval(1e-6)\nbarrier = threading.Barrier(8)\n"
-        "def work(n): barrier.wait(); print('a\\nb', n, file=sys.stderr)\n"
-        "threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]\n"
-        "for t in threads: t.start()\nfor t in threads: t.join()\n"
-    )
+    # Whether the stream leads to journald is found out by whoever writes first, and takes time.
+    program = """
+import threading, time
+from systemd_handler import _streams
+found_out = _streams.under_journald
+_streams.under_journald = lambda fd: (time.sleep(0.05), found_out(fd))[1]
+barrier = threading.Barrier(8)
+def work(n): barrier.wait(); print("a\\nb", n, file=sys.stderr)
+threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+for t in threads: t.start()
+for t in threads: t.join()
+"""
     assert sorted(entries(program)) == [(4, f"a\nb {n}") for n in range(8)]
 
 
@@ -273,6 +279,42 @@ def test_an_interruption_is_one_entry(entries: Entries) -> None:
     [(priority, text)] = entries("raise KeyboardInterrupt")
     assert priority == 4
     assert text.startswith("Traceback")
+
+
+def test_so_is_that_of_a_thread(entries: Entries) -> None:
+    program = (
+        "import threading\ndef work(): raise KeyboardInterrupt\n"
+        "t = threading.Thread(target=work); t.start(); t.join()"
+    )
+    [(priority, text)] = entries(program)
+    assert priority == 4
+    assert text.startswith("Exception in thread")
+
+
+def test_greenlets_of_one_thread_are_kept_apart(entries: Entries) -> None:
+    # A greenlet is a context of its own: one may be inside a handler while another prints.
+    program = """
+from contextvars import copy_context
+from systemd_handler._streams import OneEntry
+one, other = copy_context(), copy_context()
+first, second = OneEntry(40), OneEntry(20)
+one.run(first.__enter__)
+print("outside 1")
+other.run(second.__enter__)
+one.run(print, "one")
+other.run(print, "other")
+one.run(first.__exit__, None, None, None)
+print("outside 2")
+other.run(second.__exit__, None, None, None)
+print("outside 3")
+"""
+    assert entries(program) == [
+        (6, "outside 1"),
+        (3, "one"),
+        (6, "outside 2"),
+        (6, "other"),
+        (6, "outside 3"),
+    ]
 
 
 def test_a_crash_comes_to_a_stream_of_the_programs_own_as_well(
@@ -301,6 +343,27 @@ def test_after_dup2_all_arrives_as_it_is(entries: Entries, tmp_path: Path) -> No
     assert path.read_text() == "ERROR:root:\\ud800\n" + "x" * 300_000 + "\n"
 
 
+def test_after_dup2_onto_a_pipe_that_is_full_nothing_is_lost(entries: Entries) -> None:
+    program = """
+import os, threading
+reader, writer = os.pipe()
+os.set_blocking(writer, False)
+kept = os.dup(1)
+os.dup2(writer, 1)
+os.close(writer)
+sizes = []
+def drain():
+    while data := os.read(reader, 65536): sizes.append(len(data))
+thread = threading.Thread(target=drain)
+threading.Timer(0.2, thread.start).start()
+print("x" * 200_000)
+os.dup2(kept, 1)
+thread.join()
+print(sum(sizes))
+"""
+    assert entries(program) == [(6, "200001")]
+
+
 def test_the_binary_layer_keeps_characters_and_last_words(entries: Entries) -> None:
     program = (
         "for byte in 'grün\\n'.encode(): sys.stdout.buffer.write(bytes([byte]))\n"
@@ -314,7 +377,7 @@ def test_the_binary_layer_keeps_characters_and_last_words(entries: Entries) -> N
 SILENT = """
 class Silent(logging.Handler):
     def emit(self, record): sys.stderr.write("")
-Silent().handle(logging.makeLogRecord({}))
+Silent().handle(logging.makeLogRecord({"levelno": 40}))
 """
 
 
@@ -483,12 +546,20 @@ def test_a_program_that_cannot_be_compiled_shows_where(by_hand: Entries, tmp_pat
     assert "SyntaxError" in text
 
 
+@pytest.mark.parametrize("variables", [{}, {"PYTHONSAFEPATH": "1"}])
 @pytest.mark.parametrize(
-    "name", ["bad.py", "half.py", "stop.py", "names.py", "dir/script.py", "dir"]
+    "name", ["bad.py", "half.py", "stop.py", "names.py", "path.py", "path", "dir/script.py", "dir"]
 )
 def test_where_no_journal_listens_by_hand_is_as_python_runs_it(
-    by_hand: Entries, tmp_path: Path, environment_with: EnvironmentWith, name: str
+    by_hand: Entries,
+    tmp_path: Path,
+    environment_with: EnvironmentWith,
+    name: str,
+    variables: dict[str, str],
 ) -> None:
+    (tmp_path / "path").mkdir()
+    for place in ("path.py", "path/__main__.py"):
+        (tmp_path / place).write_text("import sys\nprint(sys.path)\n")
     (tmp_path / "half.py").write_text("if True\n")
     (tmp_path / "names.py").write_text("print([n for n in globals() if n[:2] != '__'])\n")
     (tmp_path / "stop.py").write_text("import sys\nprint(__file__, 'a\\nb')\nsys.exit('end')\n")
@@ -496,7 +567,7 @@ def test_where_no_journal_listens_by_hand_is_as_python_runs_it(
         subprocess.run(
             [sys.executable, *words, name, "x"],
             cwd=tmp_path,
-            env=environment_with(),
+            env=environment_with(**variables),
             capture_output=True,
             timeout=60,
             check=False,

@@ -72,6 +72,24 @@ def test_sockets_come_in_order_and_by_name(passed: Passed) -> None:
     ]
 
 
+def test_threads_that_ask_at_once_have_the_same_sockets(passed: Passed) -> None:
+    program = (
+        "import sys, threading\nfrom systemd_handler import _sockets\n"
+        "sys.setswitchinterval(1e-6)\n"
+        "for _ in range(100):\n"
+        "    found, barrier = [], threading.Barrier(4)\n"
+        "    def ask(): barrier.wait(); found.append(listen_sockets()[0])\n"
+        "    threads = [threading.Thread(target=ask) for _ in range(4)]\n"
+        "    for t in threads: t.start()\n"
+        "    for t in threads: t.join()\n"
+        "    assert len(set(map(id, found))) == 1\n"
+        "    for s in listen_sockets(): s.detach()\n"
+        "    _sockets._sockets = None\n"
+        "print('same')\n"
+    )
+    assert passed(program) == "same"
+
+
 def test_a_child_has_those_that_were_taken_before_the_fork(passed: Passed) -> None:
     program = (
         "import os\nlisten_sockets()\n"

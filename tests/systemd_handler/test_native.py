@@ -163,7 +163,10 @@ def test_what_is_lost_while_journald_is_away_is_counted(path: str, logger: loggi
     second = Socket(path)
     logger.info("four")
     entry = second.read()
-    assert (entry["PRIORITY"], entry["MESSAGE"]) == ("4", "entries lost while journald was away: 2")
+    assert (entry["PRIORITY"], entry["MESSAGE"]) == (
+        "4",
+        "2 entries were lost here while journald was away",
+    )
     assert second.read()["MESSAGE"] == "four"
     logger.info("five")
     assert second.read()["MESSAGE"] == "five"

@@ -58,14 +58,11 @@ class Journaled:
         """Run a program to its end; what it left in the journal."""
         return self.entries_of(self.start(program, "--wait", **properties))
 
-    def unescaped(self, unit_or_messages: str | list[str], output: str = "cat") -> list[str]:
-        """Texts as the filter gives them back: of a unit, or of messages given here."""
-        filter_command = f"{self.python} -m systemd_handler.unescape"
-        if isinstance(unit_or_messages, list):
-            lines = "\n".join(unit_or_messages)
-            command = f"printf '%s\\n' {shlex.quote(lines)} | {filter_command}"
-        else:
-            self.host.check_output("journalctl --sync")
-            journal = f"journalctl --output {output} --all --no-pager -q _SYSTEMD_UNIT={unit_or_messages}.service"
-            command = f"{journal} | {filter_command}"
-        return [str(line) for line in self.host.check_output(command).split("\n")]
+    def unescaped(self, unit: str, output: str = "cat") -> list[str]:
+        """Lines of a unit's journal as the filter gives them back."""
+        self.host.check_output("journalctl --sync")
+        texts = self.host.check_output(
+            f"journalctl --output {output} --all --no-pager --quiet _SYSTEMD_UNIT={unit}.service"
+            f" | {self.python} -m systemd_handler.unescape"
+        )
+        return [str(line) for line in texts.split("\n")]

@@ -70,20 +70,20 @@ def _module(name: str) -> tuple[CodeType, ModuleSpec]:
 
 
 def _script(path: str) -> tuple[CodeType, ModuleSpec | None]:
+    full = os.path.abspath(path)  # as Python names its main module and the place it comes from
     # A directory or a zip file is run by the `__main__` that it has.
-    spec = importlib.machinery.PathFinder.find_spec("__main__", [path])
+    spec = importlib.machinery.PathFinder.find_spec("__main__", [full])
     # The first place of the path is the directory of `python -m`, unless Python was told otherwise.
     ours_is_first = not (sys.flags.isolated or getattr(sys.flags, "safe_path", False))
     if ours_is_first:
         del sys.path[0]
     if spec or ours_is_first:
-        sys.path.insert(0, path if spec else os.path.dirname(os.path.realpath(path)))
+        sys.path.insert(0, full if spec else os.path.dirname(os.path.realpath(path)))
     if spec and spec.loader:
         return spec.loader.get_code("__main__"), spec  # type: ignore[attr-defined]
     try:
-        # Python names its main module by the whole path as well.
-        with io.open_code(os.path.abspath(path)) as file:
-            return compile(file.read(), file.name, "exec", dont_inherit=True), None
+        with io.open_code(full) as file:
+            return compile(file.read(), full, "exec", dont_inherit=True), None
     except OSError as error:
         sys.exit(f"systemd_handler: cannot read {path}: {error.strerror}")
     except SyntaxError as error:

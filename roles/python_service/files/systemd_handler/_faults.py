@@ -35,7 +35,7 @@ def log_fatal_signals() -> None:
 
 def log_fatal_signals_again() -> None:
     """Renew the stream of `log_fatal_signals`, if there is one, to a journald that is new."""
-    if _stream is not None and _still_ours(_stream):
+    if _stream is not None:
         log_fatal_signals()
 
 

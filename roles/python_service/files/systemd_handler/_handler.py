@@ -46,9 +46,9 @@ class SystemdHandler(_TextStreamHandler):
     *journald* decides it by hand: True where the stream leads to journald in a way
     that ``$JOURNAL_STREAM`` does not show, False for plain text in every case.
 
-    A stream to journald is set to leave its prints line by line, since records are written
-    past its buffers. When journald goes away the program lives on. Entries that could not be written are
-    counted, and the count is logged as soon as journald is back.
+    A stream to journald is set to let prints go at the end of each line, since records are
+    written past its buffers. When journald goes away the program lives on. Entries that
+    could not be written are counted, and the count is logged as soon as journald is back.
 
     Works from code, `logging.config.dictConfig` and `logging.config.fileConfig`.
     """

@@ -80,7 +80,8 @@ def _thread_hook(
         )
         # threading.__excepthook__ by the name that it has in Python 3.9 as well.
         if not logged or earlier is not _thread._excepthook:  # noqa: SLF001
-            earlier(args)
+            with OneEntry(None):
+                earlier(args)
 
     return log_uncaught_in_thread
 
@@ -93,7 +94,8 @@ def _unraisable_hook(
             logging.ERROR, _ignored(args), (args.exc_type, args.exc_value, args.exc_traceback)
         )
         if not logged or earlier is not sys.__unraisablehook__:
-            earlier(args)
+            with OneEntry(None):
+                earlier(args)
 
     return log_unraisable
 

@@ -6,11 +6,22 @@ Sources: systemd.exec(5), ``$JOURNAL_STREAM``; systemd's
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
 STDOUT_SOCKET = "/run/systemd/journal/stdout"
 NATIVE_SOCKET = "/run/systemd/journal/socket"
+
+
+# What a socket says when journald has gone away, with its own sockets or without.
+GONE = {errno.EPIPE, errno.ECONNRESET, errno.ECONNREFUSED, errno.ENOTCONN, errno.ENOENT}
+
+
+def loss(count: int) -> str:
+    """Return what to log once journald is back, when *count* entries found nobody."""
+    noun = "entry was" if count == 1 else "entries were"
+    return f"{count} {noun} lost here while journald was away"
 
 
 def under_journald(fd: int) -> bool:

@@ -7,15 +7,15 @@ data when the descriptor does not block.
 
 from __future__ import annotations
 
-import errno
 import io
+import logging
 import os
 import select
 import threading
 
 from systemd_handler._escape import escape
 from systemd_handler._faults import log_fatal_signals_again
-from systemd_handler._journald import reopen
+from systemd_handler._journald import GONE, loss, reopen
 from systemd_handler._levels import PRIORITIES
 from systemd_handler._pieces import LARGEST, cut
 
@@ -23,9 +23,6 @@ TYPE_CHECKING = False  # `typing` costs more time to import than all of this pac
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
-
-# What write(2) says when journald has gone away, with its sockets or without.
-_GONE = {errno.EPIPE, errno.ECONNRESET, errno.ECONNREFUSED, errno.ENOTCONN}
 
 _ATTEMPTS = 3  # at a journald that takes a stream and closes it at once
 
@@ -71,7 +68,7 @@ class JournalLines:
         try:
             write_whole(self._raw, data)
         except OSError as error:
-            if error.errno not in _GONE:
+            if error.errno not in GONE:
                 raise
             self._write_all([data])
 
@@ -89,15 +86,14 @@ class JournalLines:
     def _report(self) -> list[bytes]:
         if not self._lost:
             return []
-        noun = "entry was" if self._lost == 1 else "entries were"
-        return [b"<4>%d %s lost here while journald was away\n" % (self._lost, noun.encode())]
+        return [f"<{PRIORITIES[logging.WARNING]}>{loss(self._lost)}\n".encode()]
 
     def _try(self, lines: Sequence[bytes]) -> bool:
         try:
             for line in lines:
                 write_whole(self._raw, line)
         except OSError as error:
-            if error.errno not in _GONE:
+            if error.errno not in GONE:
                 raise
             return False
         return True

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-_LONGEST_HALF = (
-    1 << 20
-)  # characters of a line that does not end, before it is an entry all the same
+# Characters of a line that does not end, before it is an entry all the same.
+_LONGEST_HALF = 1 << 20
 
 # What is being written now: a variable of the context, since greenlets share a thread.
 _present: ContextVar[OneEntry | None] = ContextVar("systemd_handler", default=None)
