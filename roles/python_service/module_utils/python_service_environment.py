@@ -24,7 +24,15 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class BuildError(Exception):
-    """An environment that could not be built; holds pip's own words."""
+    """An environment that could not be built; shows the last of what the step said.
+
+    ``words`` are all of its lines.
+    """
+
+    def __init__(self, step: str, words: list[str], advice: str = "") -> None:
+        shown = [f"{step} failed:", *(f"  {line}" for line in words[-25:])]
+        super().__init__("\n".join([*shown, advice] if advice else shown))
+        self.words = words
 
 
 def is_whole(layout: Layout, environment: str) -> bool:
@@ -88,15 +96,16 @@ def install(layout: Layout, release: Mapping[str, Any], incoming: str, options: 
     try:
         _do([*command, *options], environment)
     except BuildError as error:
-        if "Traceback (most recent call last)" not in str(error):
+        if not any(line.startswith("Traceback") for line in error.words):
             raise
         # An old pip breaks on a new Python, and says only where.
         version = run([*command[:2], "--version"]).stdout.split(" from ")[0]
         python = run([command[0], "--version"]).stdout.strip()
-        raise BuildError(
-            f"{error}\nThis is {version}, as the controller has it, on {python}. If it is too old for "
-            "that, upgrade it on the controller: python3 -m pip install --upgrade pip"
-        ) from error
+        advice = (
+            f"This is {version}, as the controller has it, on {python}. If it is too old for that, "
+            "upgrade it on the controller: python3 -m pip install --upgrade pip"
+        )
+        raise BuildError("pip", error.words, advice) from error
 
 
 def _add_handler(path: str, handler: str) -> None:
@@ -137,9 +146,5 @@ def _do(command: list[str], environment: Mapping[str, str] | None = None) -> str
     )
     if result.returncode != 0:
         words = (result.stdout + result.stderr).strip().splitlines()
-        step = "pip" if "install" in command else " ".join(command)
-        # A traceback is long; its end says the most, but its beginning that it is one.
-        begin = [line for line in words[:-25] if line.startswith("Traceback")][:1]
-        shown = [f"  {line}" for line in [*begin, *words[-25:]]]
-        raise BuildError("\n".join([f"{step} failed:", *shown]))
+        raise BuildError("pip" if "install" in command else " ".join(command), words)
     return result.stdout
