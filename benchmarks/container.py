@@ -120,9 +120,9 @@ class Container:
         return int(self.shell(f"{texts} | sort --unique | wc --lines"))
 
     def clear_journal(self) -> None:
-        """Remove what is in the journal, so that it need not rotate its files by itself.
+        """Remove what is in the journal, so that journald need not do it while a unit writes.
 
-        When it does while a unit writes, an entry may be there twice.
+        In a journal of several millions a case once had an entry more than it wrote.
         """
         self.on("journalctl", "--quiet", "--rotate")
         self.on("journalctl", "--quiet", "--vacuum-files=1")
