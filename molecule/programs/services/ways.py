@@ -30,7 +30,7 @@ def main():
     each_level("basicConfig", logging.getLogger("basic"))
     each_level("StreamHandler", logger_of("stream", logging.StreamHandler(sys.stdout)))
     each_level("pieces", logger_of("pieces", InPieces()))
-    each_level("rich", logger_of("rich", RichHandler()))
+    each_level("rich", logger_of("rich", rich()))
     each_level("dictConfig", configured())
     each_level("loguru", loguru)
     with_tracebacks()
@@ -56,6 +56,12 @@ def logger_of(name, handler):
     log.propagate = False
     log.addHandler(handler)
     return log
+
+
+def rich():
+    # Otherwise a time is left out when it is the last one's: what a run writes would depend on
+    # where in a second it starts.
+    return RichHandler(omit_repeated_times=False)
 
 
 class InPieces(logging.Handler):
