@@ -7,12 +7,16 @@ import logging
 import os
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from systemd_handler import SystemdHandler
+from systemd_handler import ExtraFormatter, SystemdHandler
+from systemd_handler._escape import unescape
 from systemd_handler._journald import under_journald
 
 if TYPE_CHECKING:
@@ -163,21 +167,22 @@ def test_a_terminal_gets_the_colours_of_priorities(
 
 @pytest.mark.parametrize("journald", [True, False])
 def test_filters_are_asked(journal: Journal, journald: bool, logger_of: LoggerOf) -> None:
-    class Replacing(SystemdHandler):
-        def filter(self, record: logging.LogRecord) -> bool:
-            passed = super().filter(record)
-            # As a filter may since Python 3.12.
-            other = logging.makeLogRecord({"msg": "another", "levelno": 40})
-            return passed and other  # type: ignore[return-value]
-
-    plain = SystemdHandler(journal.stream, journald=journald)
-    plain.addFilter(lambda record: "no" not in record.msg)
-    logger = logger_of(plain)
+    handler = SystemdHandler(journal.stream, journald=journald)
+    handler.addFilter(lambda record: "no" not in record.msg)
+    logger = logger_of(handler)
     logger.error("yes")
     logger.error("no")
     assert [text for _, text in journal.entries()] == ["yes"]
-    replacing = logger_of(Replacing(journal.stream, journald=True))
-    replacing.info("one")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="filters of older Pythons only refuse")
+def test_a_filter_puts_another_record_in_the_place_of_one(
+    journal: Journal, logger_of: LoggerOf
+) -> None:
+    handler = SystemdHandler(journal.stream)
+    another = logging.makeLogRecord({"msg": "another", "levelno": 40})
+    handler.addFilter(lambda _: another)  # type: ignore[arg-type, return-value]
+    logger_of(handler).info("one")
     assert journal.entries() == [(3, "another")]
 
 
@@ -187,6 +192,7 @@ def test_filters_are_asked(journal: Journal, journald: bool, logger_of: LoggerOf
         (None, "100% of 3"),
         (logging.Formatter("%(name)s|%(message)s|%%"), "app|100% of 3|%"),
         (logging.Formatter("{name}|{message}|%", style="{"), "app|100% of 3|%"),
+        (logging.Formatter("{message}|%(name)s", style="{"), "100% of 3|%(name)s"),
         (logging.Formatter("$name|$message|%", style="$"), "app|100% of 3|%"),
         (logging.Formatter("%(asctime)s|%(message)s", datefmt="time"), "time|100% of 3"),
     ],
@@ -199,6 +205,61 @@ def test_a_formatter_says_what_it_would_elsewhere(
     handler.setFormatter(formatter)
     logger.info("100%% of %d", 3)
     assert journal.entries() == [(6, text)]
+
+
+FIELDS = (
+    "message",
+    "name",
+    "levelname",
+    "lineno",
+    "args",
+    "odd",
+    "asctime",
+    "getMessage",
+    "lacking",
+    "a b",
+)
+
+
+@given(
+    template=st.lists(
+        st.one_of(
+            st.sampled_from(
+                ["%%", "% %", "%", "%%%", "%5", "text", " ", "(name)s", "%s", "%(", "\\"]
+            ),
+            st.builds(
+                "%({}){}{}".format,
+                st.sampled_from(FIELDS),
+                st.sampled_from(["", "-12", "05", ".3", "-8.2", "+", "#", " ", "*", "h"]),
+                st.sampled_from("srdxc%"),
+            ),
+        ),
+        max_size=5,
+    ).map("".join),
+    odd=st.one_of(st.text(), st.integers(), st.tuples(st.text()), st.none()),
+)
+@example(template="%(odd)s", odd=("a tuple",))
+@example(template="% %(message)s", odd=None)
+@example(template="%(message)s%s%", odd=None)
+@example(template="%(message)s %(lacking)s", odd=None)
+@example(template="%(getMessage)s", odd=None)
+@example(template="%(asctime)s %(message)s", odd=None)
+def test_each_template_gives_what_its_formatter_gives(template: str, odd: object) -> None:
+    made = logging.LogRecord("app", 40, "/app.py", 7, "%s of it", ("all",), None)
+    # The time as well, since another handler may have set it.
+    attributes = {**made.__dict__, "odd": odd, "asctime": "then"}
+    formatter = logging.Formatter(template, "%Y", validate=False)
+    try:
+        expected = formatter.format(logging.makeLogRecord(attributes))
+    except (OverflowError, TypeError, ValueError) as error:
+        expected = traceback.format_exception_only(type(error), error)[-1].rstrip()
+    written = io.BytesIO()
+    handler = SystemdHandler(io.TextIOWrapper(written, "utf-8", newline=""), journald=True)
+    handler.setFormatter(formatter)
+    handler.handle(logging.makeLogRecord(attributes))
+    (line,) = written.getvalue().decode().splitlines()
+    assert line.startswith("<3>")
+    assert unescape(line[3:]).endswith(expected)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="Python 3.9 has no defaults")
@@ -227,7 +288,16 @@ def test_a_formatter_that_is_changed_says_what_it_would_elsewhere(
     assert [text for _, text in journal.entries()] == ["A 1", "B 2", "C 3", "D 4"]
 
 
-@pytest.mark.parametrize("of", ["formatter", "handler"])
+def test_a_handler_says_what_its_own_format_gives(journal: Journal, logger_of: LoggerOf) -> None:
+    class Handler(SystemdHandler):
+        def format(self, record: logging.LogRecord) -> str:
+            return f"own {record.getMessage()}"
+
+    logger_of(Handler(journal.stream)).error("text")
+    assert journal.entries() == [(3, "own text")]
+
+
+@pytest.mark.parametrize("of", ["formatter", "handler", "stream"])
 def test_who_counts_on_the_lock_has_it(journal: Journal, of: str, logger_of: LoggerOf) -> None:
     inside: list[bool] = []
 
@@ -241,24 +311,53 @@ def test_who_counts_on_the_lock_has_it(journal: Journal, of: str, logger_of: Log
             inside.append(held_by_another())
             super().emit(record)
 
-    def held_by_another() -> bool:
-        def try_it() -> None:
-            lock = handler.lock
-            assert lock is not None
-            taken.append(lock.acquire(blocking=False))
-            if taken[0]:
-                lock.release()
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            inside.append(held_by_another())
+            return super().write(text)
 
+    def held_by_another() -> bool:
         taken: list[bool] = []
+
+        def try_it() -> None:
+            taken.append(take(handler))
+
         thread = threading.Thread(target=try_it)
         thread.start()
         thread.join()
         return not taken[0]
 
-    handler = Handler(journal.stream) if of == "handler" else SystemdHandler(journal.stream)
-    if of == "formatter":
-        handler.setFormatter(Formatter())
+    kind = Handler if of == "handler" else SystemdHandler
+    handler = kind(Stream() if of == "stream" else journal.stream)
+    # A formatter that needs no lock.
+    handler.setFormatter(Formatter() if of == "formatter" else ExtraFormatter())
     logger = logger_of(handler)
-    logger.error("the first time it is not known yet")
-    logger.error("text")
+    logger.error("one")
+    logger.error("two")
     assert inside == [True, True]
+
+
+@pytest.mark.parametrize(
+    "formatter", [None, logging.Formatter("%(name)s %(message)s"), ExtraFormatter()]
+)
+def test_nobody_else_waits_for_the_lock(
+    journal: Journal, formatter: logging.Formatter | None, logger_of: LoggerOf
+) -> None:
+    handler = SystemdHandler(journal.stream)
+    handler.setFormatter(formatter)
+    logger = logger_of(handler)
+    assert take(handler, for_good=True)
+    thread = threading.Thread(target=logger.error, args=("text",), daemon=True)
+    thread.start()
+    thread.join(timeout=30)
+    assert not thread.is_alive()
+
+
+def take(handler: logging.Handler, *, for_good: bool = False) -> bool:
+    """Try to take the lock of *handler*; say whether this thread got it."""
+    lock = handler.lock
+    assert lock is not None
+    taken: bool = lock.acquire(blocking=False)
+    if taken and not for_good:
+        lock.release()
+    return taken

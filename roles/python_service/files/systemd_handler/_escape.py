@@ -37,9 +37,6 @@ def escape(text: str) -> str:
     Any string is accepted, lone surrogates included; the result always has a UTF-8
     form. Text with nothing to escape is returned as it is.
     """
-    # Most texts are of this kind, and isprintable() is many times faster than a search.
-    if text.isprintable() and "\\" not in text and text[-1:] > " ":
-        return text
     text = escape_unsafe(text.replace("\\", "\\\\").replace("\n", "\\n"))
     last = text[-1:]
     if last == " ":
@@ -64,7 +61,7 @@ def escape_unsafe(text: str) -> str:
     For terminals and files, where people want real newlines: what a record carries
     cannot steer a terminal. There is no way back.
     """
-    # Nothing unsafe is printable.
+    # Nothing unsafe is printable, and isprintable() is many times faster than a search.
     return text if text.isprintable() else _UNSAFE.sub(_escape_one, text)
 
 

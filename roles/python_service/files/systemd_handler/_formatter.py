@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 import traceback
+from operator import attrgetter
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
+
+    Shortcut = tuple[str, str, Callable[[logging.LogRecord], tuple[Any, ...]]]
 
 ATTRIBUTES = len(logging.Formatter().__dict__)
 """How many a plain formatter has; what a program puts there comes on top."""
+
+# A field of a template, or a percent sign.
+_FIELD = re.compile(r"%(?:%|\((\w+)\)[#0 +-]*\d*(?:\.\d+)?[a-zA-Z])")
 
 _OWN_FIELDS = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"}
 
@@ -43,21 +50,35 @@ def describe_failure(record: logging.LogRecord) -> str:
     return f"{place}: {call}\n{traceback.format_exc()}".rstrip()
 
 
-def template_of(formatter: logging.Formatter | None) -> str | None:
-    """Return a text that, with ``% record.__dict__``, does what *formatter* does.
+def shortcut_of(formatter: logging.Formatter | None) -> Shortcut | None:
+    """Return a faster way to what *formatter* does: ``pattern % values(record)``.
 
-    For a record without traceback and stack, whose ``message`` is set. None where only
-    the formatter itself knows: another class, another style, the time, default values.
+    It is for a record without traceback and stack whose ``message`` is set, and fails where
+    the formatter would fail or has a default. In front is the template it was made of.
+
+    None where only the formatter itself knows: another class, another style, the time, a
+    template that is more than text and fields.
     """
-    if formatter is None:
-        return "%(message)s"
+    template = "%(message)s" if formatter is None else _template_of(formatter)
+    if template is None or "%" in _FIELD.sub("", template):
+        return None
+    names = [name for name in _FIELD.findall(template) if name]
+    if not names or any(name == "asctime" or hasattr(logging.LogRecord, name) for name in names):
+        return None
+    pattern = _FIELD.sub(lambda field: field[0].replace(f"({field[1]})", "", 1), template)
+    if len(names) == 1:  # attrgetter() makes no tuple of one
+        return template, f"{pattern}%.0s", attrgetter(*names, "message")
+    return template, pattern, attrgetter(*names)
+
+
+def _template_of(formatter: logging.Formatter) -> str | None:
     if type(formatter) is not logging.Formatter or len(formatter.__dict__) != ATTRIBUTES:
         return None
     style = formatter._style  # noqa: SLF001 - there is no public name for it
-    if type(style) is not logging.PercentStyle or getattr(style, "_defaults", None):
+    if type(style) is not logging.PercentStyle:
         return None
     template: str = style._fmt  # noqa: SLF001 - likewise
-    return None if "%(asctime)" in template else template
+    return template
 
 
 def _value(value: object) -> str:

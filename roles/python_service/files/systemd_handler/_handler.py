@@ -11,15 +11,17 @@ import logging
 import os
 
 from systemd_handler._escape import escape, escape_unsafe
-from systemd_handler._formatter import ATTRIBUTES, ExtraFormatter, describe_failure, template_of
+from systemd_handler._formatter import ATTRIBUTES, ExtraFormatter, describe_failure, shortcut_of
 from systemd_handler._journald import under_journald
-from systemd_handler._levels import PRIORITIES
+from systemd_handler._levels import PREFIXES, PRIORITIES
 from systemd_handler._output import JournalLines, flush_whole, raw_file, write_whole
 from systemd_handler._streams import EntryStream
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
     from typing import TextIO
+
+    from systemd_handler._formatter import Shortcut
 
     _TextStreamHandler = logging.StreamHandler[TextIO]
 else:
@@ -60,7 +62,7 @@ class SystemdHandler(_TextStreamHandler):
 
     def __init__(self, stream: TextIO | None = None, *, journald: bool | None = None) -> None:
         self._forced = journald
-        self._learn(None)
+        self._lines = None
         super().__init__(stream)
 
     @property
@@ -88,68 +90,73 @@ class SystemdHandler(_TextStreamHandler):
             stream.reconfigure(line_buffering=True)  # type: ignore[attr-defined] # a TextIOWrapper
             self._lines = JournalLines(self._raw)
         self._colours = not self.journald and _wants_colours(stream)
+        self._learn()
+
+    @property
+    def formatter(self) -> logging.Formatter | None:
+        """The formatter, None for the text of the message alone."""
+        return self._formatter
+
+    @formatter.setter
+    def formatter(self, formatter: logging.Formatter | None) -> None:
+        self._formatter = formatter
+        self._learn()
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Pass *record* to `emit` if the filters let it pass; return what they say.
 
         Where every entry is one write to journald it needs no lock, unless a formatter of
-        another class, or a subclass of this one, may count on it.
+        another class, or a subclass of this one, may count on it. Only what is that simple is
+        done without it; all else goes the way of `logging`.
         """
-        if self._lines is None:
+        if not self._needs_no_lock or self.filters:
             return super().handle(record)
-        passed = self.filter(record)
-        if isinstance(passed, logging.LogRecord):  # Python 3.12 and later
-            record = passed
-        if not passed:
-            return passed
-        if self._needs_no_lock and self.formatter is self._known_formatter:
-            self.emit(record)
-        else:
-            self.acquire()
-            try:
-                self.emit(record)
-            finally:
-                self.release()
-        return passed
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the text of *record*, as its formatter gives it."""
-        formatter, template = self.formatter, self._template
-        # Programs also change a formatter that is in use, or put functions of their own on it.
-        if formatter is not self._known_formatter or (
-            formatter is not None
-            and template is not None
-            and (
-                formatter._style._fmt is not template  # noqa: SLF001 - there is no public name
-                or len(formatter.__dict__) != ATTRIBUTES
-            )
-        ):
-            template = self._learn(formatter)
-        if template is None or record.exc_info or record.exc_text or record.stack_info:
-            return super().format(record)
-        # What Formatter.format() does as well, in seven calls.
-        record.message = record.getMessage()
-        return template % record.__dict__
-
-    def _learn(self, formatter: logging.Formatter | None) -> str | None:
-        self._template = template_of(formatter)
-        self._needs_no_lock = type(self) is SystemdHandler and (
-            self._template is not None or type(formatter) is ExtraFormatter
-        )
-        self._known_formatter = formatter  # last: other threads look at it first
-        return self._template
+        self.emit(record)
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write *record*; a failure goes to `handleError` and never to the caller."""
         try:
-            text = self.format(record)
+            # What format() comes to for most records, without its seven calls.
+            formatter, shortcut = self._formatter, self._shortcut
+            if (
+                formatter is not None
+                and shortcut is not None
+                # Programs change a formatter in use, or put functions of their own on it.
+                and (
+                    formatter._style._fmt is not shortcut[0]  # noqa: SLF001 - it has no public name
+                    or len(formatter.__dict__) != ATTRIBUTES
+                )
+            ):
+                shortcut = self._learn()
+            if shortcut is None or record.exc_info or record.exc_text or record.stack_info:
+                text = self.format(record)
+            else:
+                _, pattern, values = shortcut
+                record.message = record.getMessage()
+                try:
+                    text = pattern % values(record)
+                except Exception:  # as for a field that the record lacks: the formatter says it
+                    text = self.format(record)
             lines = self._lines
-            write = self._write_text if lines is None else lines.write
-            write(record.levelno, text)
+            if lines is None:
+                self._write_text(record.levelno, text)
+            else:
+                lines.write(record.levelno, text)
         except RecursionError:  # as in logging: handling it would only recurse again
             raise
         except Exception:
             self.handleError(record)
+
+    def _learn(self) -> Shortcut | None:
+        plain = type(self) is SystemdHandler
+        self._shortcut = shortcut_of(self._formatter) if plain else None
+        self._needs_no_lock = (
+            plain
+            and self._lines is not None
+            and (self._shortcut is not None or type(self._formatter) is ExtraFormatter)
+        )
+        return self._shortcut
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Report that *record* could not be written, when `logging.raiseExceptions` is set.
@@ -169,7 +176,7 @@ class SystemdHandler(_TextStreamHandler):
 
     def _write_text(self, level: int, text: str) -> None:
         if self.journald:
-            self._write(f"<{PRIORITIES[level]}>{escape(text)}\n")
+            self._write(f"{PREFIXES[level]}{escape(text)}\n")
         else:
             text = escape_unsafe(text)
             colour = _COLOURS[PRIORITIES[level]] if self._colours else ""

@@ -52,3 +52,12 @@ PRIORITIES = _Priorities(
     {logging.DEBUG: 7, **{level: 7 - at for at, level in enumerate(_STEPS, 1)}, **_URGENT}
 )
 """Priority of each level; a mapping because every record looks there."""
+
+
+class _Prefixes(dict[int, str]):
+    def __missing__(self, level: int) -> str:
+        return f"<{PRIORITIES[level]}>"
+
+
+PREFIXES = _Prefixes({level: f"<{priority}>" for level, priority in PRIORITIES.items()})
+"""What a line of each level begins with, for journald: its priority as sd-daemon(3) has it."""

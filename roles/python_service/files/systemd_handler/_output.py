@@ -16,7 +16,7 @@ import threading
 from systemd_handler._escape import escape
 from systemd_handler._faults import log_fatal_signals_again
 from systemd_handler._journald import GONE, loss, reopen
-from systemd_handler._levels import PRIORITIES
+from systemd_handler._levels import PREFIXES
 from systemd_handler._pieces import LARGEST, cut
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
@@ -59,14 +59,19 @@ class JournalLines:
         Raises `OSError` and `ValueError` when the file is no longer open, or fails for
         another reason than that journald has gone.
         """
-        text = escape(text)
-        data = f"<{PRIORITIES[level]}>{text}\n".encode()
+        # Most texts are none of this, and to see that here is cheaper than a call.
+        if not text or not text.isprintable() or "\\" in text or text.endswith(" "):
+            text = escape(text)
+        data = f"{PREFIXES[level]}{text}\n".encode()
         if len(data) > LARGEST or self._lost:
-            lines = [b"<%d>%s\n" % (PRIORITIES[level], piece) for piece in cut(text.encode())]
+            prefix = PREFIXES[level].encode()
+            lines = [b"%s%s\n" % (prefix, piece) for piece in cut(text.encode())]
             self._write_all(lines)
             return
         try:
-            write_whole(self._raw, data)
+            written = self._raw.write(data)
+            if written != len(data):
+                _write_rest(self._raw, data, written)
         except OSError as error:
             if error.errno not in GONE:
                 raise
@@ -86,7 +91,7 @@ class JournalLines:
     def _report(self) -> list[bytes]:
         if not self._lost:
             return []
-        return [f"<{PRIORITIES[logging.WARNING]}>{loss(self._lost)}\n".encode()]
+        return [f"{PREFIXES[logging.WARNING]}{loss(self._lost)}\n".encode()]
 
     def _try(self, lines: Sequence[bytes]) -> bool:
         try:
@@ -119,7 +124,10 @@ def write_whole(raw: io.FileIO, data: bytes) -> None:
     Waits while a descriptor that does not block is full. Raises `OSError` when the
     write fails, and `ValueError` when the file is closed.
     """
-    written = raw.write(data)
+    _write_rest(raw, data, raw.write(data))
+
+
+def _write_rest(raw: io.FileIO, data: bytes, written: int | None) -> None:
     while written != len(data):
         if written is None:
             _wait_until_writable(raw)
