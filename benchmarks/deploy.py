@@ -288,7 +288,7 @@ transfers are files sent.
 def main() -> None:
     """Run the benchmark, print its table and keep it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, required=True, help="how often each case is timed")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each case is timed")
     parser.add_argument("hosts", nargs="+", help="containers made by script/host")
     arguments = parser.parse_args()
 

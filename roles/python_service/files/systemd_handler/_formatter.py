@@ -11,7 +11,7 @@ TYPE_CHECKING = False  # `typing` costs more time to import than all of this pac
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-    Shortcut = tuple[str, str, Callable[[logging.LogRecord], tuple[Any, ...]]]
+    Shortcut = tuple[logging.Formatter, str, str, Callable[[logging.LogRecord], tuple[Any, ...]]]
 
 ATTRIBUTES = len(logging.Formatter().__dict__)
 """How many a plain formatter has; what a program puts there comes on top."""
@@ -51,34 +51,32 @@ def describe_failure(record: logging.LogRecord) -> str:
 
 
 def shortcut_of(formatter: logging.Formatter | None) -> Shortcut | None:
-    """Return a faster way to what *formatter* does: ``pattern % values(record)``.
+    """Return a faster way to what *formatter* does, or None where only it knows.
 
-    It is for a record without traceback and stack whose ``message`` is set, and fails where
-    the formatter would fail or has a default. In front is the template it was made of.
+    That is ``pattern % values(record)``, for a record without traceback and stack whose
+    ``message`` is set. It fails where the formatter would fail or has a default. In front are
+    the formatter and the template that it was made of.
 
-    None where only the formatter itself knows: another class, another style, the time, a
-    template that is more than text and fields.
+    There is none for another class, another style, the time, and a template that is more
+    than text and fields.
     """
-    template = "%(message)s" if formatter is None else _template_of(formatter)
-    if template is None or "%" in _FIELD.sub("", template):
-        return None
-    names = [name for name in _FIELD.findall(template) if name]
-    if not names or any(name == "asctime" or hasattr(logging.LogRecord, name) for name in names):
-        return None
-    pattern = _FIELD.sub(lambda field: field[0].replace(f"({field[1]})", "", 1), template)
-    if len(names) == 1:  # attrgetter() makes no tuple of one
-        return template, f"{pattern}%.0s", attrgetter(*names, "message")
-    return template, pattern, attrgetter(*names)
-
-
-def _template_of(formatter: logging.Formatter) -> str | None:
+    if formatter is None:
+        formatter = logging.Formatter()  # as logging has it
     if type(formatter) is not logging.Formatter or len(formatter.__dict__) != ATTRIBUTES:
         return None
     style = formatter._style  # noqa: SLF001 - there is no public name for it
     if type(style) is not logging.PercentStyle:
         return None
     template: str = style._fmt  # noqa: SLF001 - likewise
-    return template
+    names = [name for name in _FIELD.findall(template) if name]
+    if not names or any(name == "asctime" or hasattr(logging.LogRecord, name) for name in names):
+        return None
+    if "%" in _FIELD.sub("", template):
+        return None
+    pattern = _FIELD.sub(lambda field: field[0].replace(f"({field[1]})", "", 1), template)
+    if len(names) == 1:  # attrgetter() makes no tuple of one
+        return formatter, template, f"{pattern}%.0s", attrgetter(*names, "message")
+    return formatter, template, pattern, attrgetter(*names)
 
 
 def _value(value: object) -> str:

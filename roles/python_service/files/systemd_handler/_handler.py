@@ -21,8 +21,6 @@ TYPE_CHECKING = False  # `typing` costs more time to import than all of this pac
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from systemd_handler._formatter import Shortcut
-
     _TextStreamHandler = logging.StreamHandler[TextIO]
 else:
     _TextStreamHandler = logging.StreamHandler
@@ -117,27 +115,25 @@ class SystemdHandler(_TextStreamHandler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write *record*; a failure goes to `handleError` and never to the caller."""
         try:
-            # What format() comes to for most records, without its seven calls.
-            formatter, shortcut = self._formatter, self._shortcut
-            if (
-                formatter is not None
-                and shortcut is not None
-                # Programs change a formatter in use, or put functions of their own on it.
-                and (
-                    formatter._style._fmt is not shortcut[0]  # noqa: SLF001 - it has no public name
-                    or len(formatter.__dict__) != ATTRIBUTES
-                )
-            ):
-                shortcut = self._learn()
+            shortcut = self._shortcut
             if shortcut is None or record.exc_info or record.exc_text or record.stack_info:
                 text = self.format(record)
             else:
-                _, pattern, values = shortcut
-                record.message = record.getMessage()
-                try:
-                    text = pattern % values(record)
-                except Exception:  # as for a field that the record lacks: the formatter says it
+                # What format() comes to, without its seven calls.
+                formatter, template, pattern, values = shortcut
+                # Programs change a formatter in use, or put functions of their own on it.
+                if (
+                    formatter._style._fmt is not template  # noqa: SLF001 - it has no public name
+                    or len(formatter.__dict__) != ATTRIBUTES
+                ):
+                    self._learn()
                     text = self.format(record)
+                else:
+                    record.message = record.getMessage()
+                    try:
+                        text = pattern % values(record)
+                    except Exception:  # as for a field that the record lacks: format() says it
+                        text = self.format(record)
             lines = self._lines
             if lines is None:
                 self._write_text(record.levelno, text)
@@ -148,7 +144,7 @@ class SystemdHandler(_TextStreamHandler):
         except Exception:
             self.handleError(record)
 
-    def _learn(self) -> Shortcut | None:
+    def _learn(self) -> None:
         plain = type(self) is SystemdHandler
         self._shortcut = shortcut_of(self._formatter) if plain else None
         self._needs_no_lock = (
@@ -156,7 +152,6 @@ class SystemdHandler(_TextStreamHandler):
             and self._lines is not None
             and (self._shortcut is not None or type(self._formatter) is ExtraFormatter)
         )
-        return self._shortcut
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Report that *record* could not be written, when `logging.raiseExceptions` is set.
