@@ -246,8 +246,8 @@ FIELDS = (
 @example(template="%(asctime)s %(message)s", odd=None)
 def test_each_template_gives_what_its_formatter_gives(template: str, odd: object) -> None:
     made = logging.LogRecord("app", 40, "/app.py", 7, "%s of it", ("all",), None)
-    # The time as well, since another handler may have set it.
-    attributes = {**made.__dict__, "odd": odd, "asctime": "then"}
+    # And what another handler may have set.
+    attributes = {**made.__dict__, "odd": odd, "asctime": "then", "message": "before"}
     formatter = logging.Formatter(template, "%Y", validate=False)
     try:
         expected = formatter.format(logging.makeLogRecord(attributes))
@@ -297,7 +297,7 @@ def test_a_handler_says_what_its_own_format_gives(journal: Journal, logger_of: L
     assert journal.entries() == [(3, "own text")]
 
 
-@pytest.mark.parametrize("of", ["formatter", "handler", "stream"])
+@pytest.mark.parametrize("of", ["formatter", "changed formatter", "handler", "stream"])
 def test_who_counts_on_the_lock_has_it(journal: Journal, of: str, logger_of: LoggerOf) -> None:
     inside: list[bool] = []
 
@@ -332,6 +332,12 @@ def test_who_counts_on_the_lock_has_it(journal: Journal, of: str, logger_of: Log
     # A formatter that needs no lock.
     handler.setFormatter(Formatter() if of == "formatter" else ExtraFormatter())
     logger = logger_of(handler)
+    if of == "changed formatter":
+        formatter = logging.Formatter()
+        handler.setFormatter(formatter)
+        formatter.format = Formatter().format  # type: ignore[method-assign]
+        logger.error("by this one the change is seen")
+        inside.clear()
     logger.error("one")
     logger.error("two")
     assert inside == [True, True]
