@@ -30,6 +30,9 @@ _RED, _YELLOW, _BOLD, _GREY = "\x1b[1;31m", "\x1b[1;33m", "\x1b[1m", "\x1b[90m"
 _COLOURS = (_RED, _RED, _RED, _RED, _YELLOW, _BOLD, "", _GREY)
 _RESET = "\x1b[0m"
 
+# What is left out where it does nothing, unless a program puts a function of its own there.
+_METHODS = {"filter", "format"}
+
 
 class SystemdHandler(_TextStreamHandler):
     """Write each record as one entry of the journal, with the priority of its level.
@@ -90,25 +93,25 @@ class SystemdHandler(_TextStreamHandler):
         self._colours = not self.journald and _wants_colours(stream)
         self._learn()
 
-    @property
-    def formatter(self) -> logging.Formatter | None:
-        """The formatter, None for the text of the message alone."""
-        return self._formatter
-
-    @formatter.setter
-    def formatter(self, formatter: logging.Formatter | None) -> None:
-        self._formatter = formatter
-        self._learn()
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name == "formatter" or name in _METHODS:
+            self._learn()
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Pass *record* to `emit` if the filters let it pass; return what they say.
 
         Where every entry is one write to journald it needs no lock, unless a formatter of
-        another class, or a subclass of this one, may count on it. Only what is that simple is
-        done without it; all else goes the way of `logging`.
+        another class, or a subclass of this one, may count on it.
         """
-        if not self._needs_no_lock or self.filters:
+        if not self._needs_no_lock:
             return super().handle(record)
+        if self.filters:
+            passed = self.filter(record)
+            if isinstance(passed, logging.LogRecord):  # Python 3.12 and later
+                record = passed
+            if not passed:
+                return passed
         self.emit(record)
         return True
 
@@ -145,12 +148,12 @@ class SystemdHandler(_TextStreamHandler):
             self.handleError(record)
 
     def _learn(self) -> None:
-        plain = type(self) is SystemdHandler
-        self._shortcut = shortcut_of(self._formatter) if plain else None
+        plain = type(self) is SystemdHandler and not _METHODS & self.__dict__.keys()
+        self._shortcut = shortcut_of(self.formatter) if plain else None
         self._needs_no_lock = (
             plain
             and self._lines is not None
-            and (self._shortcut is not None or type(self._formatter) is ExtraFormatter)
+            and (self._shortcut is not None or type(self.formatter) is ExtraFormatter)
         )
 
     def handleError(self, record: logging.LogRecord) -> None:

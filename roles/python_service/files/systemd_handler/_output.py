@@ -59,7 +59,7 @@ class JournalLines:
         Raises `OSError` and `ValueError` when the file is no longer open, or fails for
         another reason than that journald has gone.
         """
-        # Most texts are none of this, and to see that here is cheaper than a call.
+        # Else escape() leaves it as it is, and to see that here is cheaper than to call it.
         if not text or not text.isprintable() or "\\" in text or text.endswith(" "):
             text = escape(text)
         data = f"{PREFIXES[level]}{text}\n".encode()
@@ -69,6 +69,7 @@ class JournalLines:
             self._write_all(lines)
             return
         try:
+            # As write_whole() does, again without the call.
             written = self._raw.write(data)
             if written != len(data):
                 _write_rest(self._raw, data, written)
