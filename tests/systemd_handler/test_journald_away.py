@@ -6,6 +6,7 @@ import faulthandler
 import logging
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,27 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     LoggerOf = Callable[[logging.Handler], logging.Logger]
+
+
+class FromThreads(logging.Logger):
+    """Has each of its records handled by a thread of its own."""
+
+    def handle(self, record: logging.LogRecord) -> None:
+        thread = threading.Thread(target=super().handle, args=(record,))
+        thread.start()
+        thread.join()
+
+
+@pytest.fixture(params=[logging.Logger, FromThreads])
+def logger_of(request: pytest.FixtureRequest) -> LoggerOf:
+    """Make a logger for a handler whose records come from this thread, or from others."""
+
+    def logger_of(handler: logging.Handler) -> logging.Logger:
+        logger: logging.Logger = request.param("app")
+        logger.addHandler(handler)
+        return logger
+
+    return logger_of
 
 
 class Listener:

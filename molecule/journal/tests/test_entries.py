@@ -319,17 +319,30 @@ def test_a_stream_that_does_not_block_loses_nothing(pairs: Pairs) -> None:
     assert pairs(program, **UNLIMITED) == [(6, str(i)) for i in range(20_000)]
 
 
+@pytest.mark.parametrize("threads", [1, 8])
 def test_a_stream_that_is_blocked_for_a_while_loses_nothing(
-    journaled: Journaled, host: Host
+    journaled: Journaled, host: Host, threads: int
 ) -> None:
-    program = f"{PLAIN}for i in range(20_000): log.info('%d', i)\n"
-    unit = journaled.start(program, **UNLIMITED)
+    program = f"""{PLAIN}
+import threading
+def work(n):
+    for i in range(20_000 // {threads}): log.info("%d %d %s", n, i, "x" * 500)
+threads = [threading.Thread(target=work, args=(n,)) for n in range(1, {threads})]
+for t in threads: t.start()
+work(0)
+for t in threads: t.join()
+"""
     host.check_output(STOP)
-    host.check_output(f"sleep 1; {CONTINUE}")
+    try:
+        unit = journaled.start(program, **UNLIMITED)
+        host.check_output(f"sleep 2; systemctl is-active {unit}")  # it waits
+    finally:
+        host.check_output(CONTINUE)
     wait_for(host, unit)
-    assert [entry.message for entry in journaled.entries_of(unit)] == [
-        str(i) for i in range(20_000)
-    ]
+    found = [entry.message.split() for entry in journaled.entries_of(unit)]
+    for n in range(threads):
+        own = [int(i) for by, i, _ in found if by == str(n)]
+        assert own == list(range(20_000 // threads))
 
 
 def test_records_of_eight_threads_are_whole_and_all_there(pairs: Pairs) -> None:
@@ -435,6 +448,10 @@ def test_debug_invocation_asks_for_debug(pairs: Pairs) -> None:
 
 
 TICKS = f"{INSTALLED}import time\nfor i in range(60):\n    log.info('tick %d', i)\n    time.sleep(0.05)\n"
+TICKS_OF_THREADS = TICKS.replace(
+    "log.info('tick %d', i)",
+    "t = threading.Thread(target=log.info, args=('tick %d', i)); t.start(); t.join()",
+).replace("import time", "import threading, time")
 
 
 def wait_for(host: Host, unit: str) -> None:
@@ -460,11 +477,12 @@ def test_a_journald_that_is_restarted_loses_nothing(journaled: Journaled, host: 
     ]
 
 
+@pytest.mark.parametrize("program", [TICKS, TICKS_OF_THREADS], ids=["one thread", "threads"])
 def test_a_journald_that_is_away_is_survived_and_what_was_lost_counted(
-    journaled: Journaled, host: Host
+    journaled: Journaled, host: Host, program: str
 ) -> None:
     sockets = "systemd-journald.socket systemd-journald-dev-log.socket"
-    unit = journaled.start(f"{TICKS}import os\nos.abort()", LimitCORE="0")
+    unit = journaled.start(f"{program}import os\nos.abort()", LimitCORE="0")
     host.check_output(
         f"sleep 0.5; systemctl stop systemd-journald.service {sockets}; sleep 1; "
         f"systemctl start {sockets} systemd-journald.service"

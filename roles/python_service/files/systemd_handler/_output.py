@@ -12,6 +12,7 @@ import logging
 import os
 import select
 import threading
+from threading import get_ident
 
 from systemd_handler._escape import escape
 from systemd_handler._faults import log_fatal_signals_again
@@ -50,8 +51,14 @@ class JournalLines:
     """
 
     def __init__(self, raw: io.FileIO) -> None:
+        # Slow to import, so not without a journald. And not as late as in the first line of a
+        # second thread: a child that is forked during an import cannot import that module.
+        from systemd_handler._gil import write_holding_gil
+
         self._raw = raw
         self._lost = 0
+        self._write_holding_gil = write_holding_gil
+        self._only_thread: int | None = get_ident()  # None once another one has written
 
     def write(self, level: int, text: str) -> None:
         """Write *text* as one entry, with the priority of *level*, a level of `logging`.
@@ -70,7 +77,11 @@ class JournalLines:
             return
         try:
             # As write_whole() does, again without the call.
-            written = self._raw.write(data)
+            if get_ident() == self._only_thread:
+                written = self._raw.write(data)
+            else:
+                self._only_thread = None
+                written = self._write_holding_gil(self._raw, data)
             if written != len(data):
                 _write_rest(self._raw, data, written)
         except OSError as error:
