@@ -10,6 +10,7 @@ Sources: send(2); `ctypes.PyDLL`, whose functions are called with the lock held.
 
 from __future__ import annotations
 
+import functools
 import io
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
@@ -20,23 +21,25 @@ if TYPE_CHECKING:
 _WITHOUT_WAITING = 0x40
 
 
-def _load() -> Callable[[io.FileIO, bytes], int | None]:
+@functools.cache
+def load_write_holding_gil() -> Callable[[io.FileIO, bytes], int | None]:
+    """Return a function that does as ``raw.write(data)``.
+
+    It keeps the lock where *raw* is a socket that takes *data* now, if Python can do that.
+    Loads `ctypes`, which takes about two milliseconds.
+    """
     try:
         import ctypes
 
         send, size = ctypes.PyDLL(None).send, ctypes.c_size_t
         send.restype = ctypes.c_ssize_t
-    except Exception:  # Python was built without, or a rule of this host or program forbids it
+    except Exception:  # Python was built without, cannot read it now, or something forbids it
         return io.FileIO.write
 
     def write_holding_gil(raw: io.FileIO, data: bytes) -> int | None:
-        # Twice as fast as with `argtypes`, and the other arguments become int and char * anyway.
+        # Twice as fast as with `argtypes`: all but the size become the right types without.
         written: int = send(raw.fileno(), data, size(len(data)), _WITHOUT_WAITING)
         # Not a socket, or full, or dead: the usual way waits, or says what the matter is.
         return raw.write(data) if written < 0 else written
 
     return write_holding_gil
-
-
-write_holding_gil = _load()
-"""Do as ``raw.write(data)``, with the lock held where *raw* is a socket that takes *data* now."""

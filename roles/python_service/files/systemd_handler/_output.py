@@ -16,6 +16,7 @@ from threading import get_ident
 
 from systemd_handler._escape import escape
 from systemd_handler._faults import log_fatal_signals_again
+from systemd_handler._gil import load_write_holding_gil
 from systemd_handler._journald import GONE, loss, reopen
 from systemd_handler._levels import PREFIXES
 from systemd_handler._pieces import LARGEST, cut
@@ -43,7 +44,8 @@ class JournalLines:
     """Entries for journald by way of a raw file that it reads.
 
     One write(2) an entry, which needs no lock: the kernel keeps lines of this size
-    apart, also those of other processes. A longer text becomes several lines.
+    apart, also those of other processes. A longer text becomes several lines. Once a thread
+    writes that is not the one which made this object, lines are written holding the GIL.
 
     When journald has gone and left the stream dead, a new one takes its place as soon as
     there is a journald again. The entries that nobody took in between are counted, and
@@ -51,14 +53,11 @@ class JournalLines:
     """
 
     def __init__(self, raw: io.FileIO) -> None:
-        # Slow to import, so not without a journald. And not as late as in the first line of a
-        # second thread: a child that is forked during an import cannot import that module.
-        from systemd_handler._gil import write_holding_gil
-
         self._raw = raw
         self._lost = 0
-        self._write_holding_gil = write_holding_gil
-        self._only_thread: int | None = get_ident()  # None once another one has written
+        self._maker: int | None = get_ident()  # the thread; None once another one has written
+        # Now, while there are few threads: a child forked during an import cannot import that.
+        self._write_holding_gil = load_write_holding_gil()
 
     def write(self, level: int, text: str) -> None:
         """Write *text* as one entry, with the priority of *level*, a level of `logging`.
@@ -77,10 +76,10 @@ class JournalLines:
             return
         try:
             # As write_whole() does, again without the call.
-            if get_ident() == self._only_thread:
+            if get_ident() == self._maker:
                 written = self._raw.write(data)
             else:
-                self._only_thread = None
+                self._maker = None
                 written = self._write_holding_gil(self._raw, data)
             if written != len(data):
                 _write_rest(self._raw, data, written)
