@@ -165,12 +165,8 @@ def lost(container: Container, records: int) -> int:
 
 
 def import_times(container: Container) -> list[float]:
-    """CPU times in milliseconds: of `logging`, of the package on top, of what a handler adds."""
-    steps = (
-        ["logging"],
-        ["systemd_handler", "logging"],
-        ["ctypes", "systemd_handler"],
-    )
+    """CPU times in milliseconds: of `logging`, of the package on top, of `ctypes` on top of it."""
+    steps = (["logging"], ["systemd_handler", "logging"], ["ctypes", "systemd_handler"])
     arguments = ("logging_host.import_time", str(IMPORTS))
     return [float(container.python(*arguments, *step)) * 1000 for step in steps]
 
@@ -239,7 +235,7 @@ def main() -> None:
     print("Count what is lost", flush=True)
     never_arrived = lost(container, NEVER_LOST)
     print("Import", flush=True)
-    before, package, handler = import_times(container)
+    before, package, foreign = import_times(container)
     print("Records that are hard to log", flush=True)
     container.clear_journal()
     hard = fidelity(container, missing)
@@ -295,7 +291,7 @@ costs CPU time; `SystemdHandler` keeps it, which costs a call by way of `ctypes`
 |---|--:|--:|
 | records lost of {NEVER_LOST:,} by eight threads | {never_arrived:,} | 0 |
 | CPU time of `import systemd_handler` after `import logging`, ms, median of {IMPORTS} | {package:.1f} | 10 |
-| CPU time of `import ctypes`, by the first handler for journald, ms | {handler:.1f} | |
+| CPU time of `import ctypes`, by the first handler for journald, ms | {foreign:.1f} | |
 | CPU time of `import logging` itself, ms | {before:.1f} | |
 
 ## Records that are hard to log

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,6 +116,18 @@ def logger_of() -> Callable[[logging.Handler], logging.Logger]:
         return logger
 
     return logger_of
+
+
+@pytest.fixture
+def in_another_thread() -> Callable[[Callable[[], object]], None]:
+    """Call a function in a thread of its own, to its end."""
+
+    def in_another_thread(function: Callable[[], object]) -> None:
+        thread = threading.Thread(target=function)
+        thread.start()
+        thread.join()
+
+    return in_another_thread
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import faulthandler
 import logging
 import os
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,27 +19,24 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     LoggerOf = Callable[[logging.Handler], logging.Logger]
+    InAnotherThread = Callable[[Callable[[], object]], None]
 
 
-class FromThreads(logging.Logger):
-    """Has each of its records handled by a thread of its own."""
+@pytest.fixture(params=["this thread", "others"])
+def logger_of(
+    request: pytest.FixtureRequest, logger_of: LoggerOf, in_another_thread: InAnotherThread
+) -> LoggerOf:
+    """Make a logger whose records this thread handles, or each a thread of its own."""
+    if request.param == "this thread":
+        return logger_of
 
-    def handle(self, record: logging.LogRecord) -> None:
-        thread = threading.Thread(target=super().handle, args=(record,))
-        thread.start()
-        thread.join()
-
-
-@pytest.fixture(params=[logging.Logger, FromThreads])
-def logger_of(request: pytest.FixtureRequest) -> LoggerOf:
-    """Make a logger for a handler whose records come from this thread, or from others."""
-
-    def logger_of(handler: logging.Handler) -> logging.Logger:
-        logger: logging.Logger = request.param("app")
-        logger.addHandler(handler)
+    def logger_of_others(handler: logging.Handler) -> logging.Logger:
+        logger = logger_of(handler)
+        handle = logger.handle
+        logger.handle = lambda record: in_another_thread(lambda: handle(record))  # type: ignore[method-assign]
         return logger
 
-    return logger_of
+    return logger_of_others
 
 
 class Listener:

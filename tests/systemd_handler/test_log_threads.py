@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import pytest
 
@@ -21,9 +21,26 @@ if TYPE_CHECKING:
     from tests.systemd_handler.conftest import Journal
 
     LoggerOf = Callable[[logging.Handler], logging.Logger]
+    InAnotherThread = Callable[[Callable[[], object]], None]
     RunElsewhere = Callable[[str], subprocess.CompletedProcess[bytes]]
 
-# A handler for one end of a pair of sockets; `journald` is the other one.
+
+class Pair(NamedTuple):
+    """A logger, the stream that it writes to, and the end of it that journald would have."""
+
+    logger: logging.Logger
+    stream: TextIO
+    journald: socket.socket
+
+
+@pytest.fixture
+def pair(logger_of: LoggerOf) -> Iterator[Pair]:
+    journald, ours = socket.socketpair()
+    with journald, open(ours.detach(), "w", encoding="utf-8") as stream:
+        yield Pair(logger_of(SystemdHandler(stream, journald=True)), stream, journald)
+
+
+# The same for a process of its own.
 PAIR = """
 import logging, os, socket, sys, threading, time
 import systemd_handler
@@ -35,10 +52,11 @@ log.addHandler(systemd_handler.SystemdHandler(stream, journald=True))
 
 
 @pytest.fixture
-def turns_of_others() -> Iterator[Callable[[], int]]:
-    """Say how many turns another thread has had, which runs whenever it gets the GIL.
+def turns_during_lines(pair: Pair) -> Iterator[Callable[[], int]]:
+    """Log a hundred lines; say how many turns another thread had meanwhile.
 
-    It gets it from a thread that lets go of it; the time that one may keep it is a minute.
+    That one runs whenever it gets the GIL, from a thread that lets go of it: the time that
+    one may keep it is a minute.
     """
     before = sys.getswitchinterval()
     sys.setswitchinterval(60)
@@ -50,57 +68,38 @@ def turns_of_others() -> Iterator[Callable[[], int]]:
             turns += 1
             time.sleep(0)
 
+    def turns_during_lines() -> int:
+        before = turns
+        for _ in range(100):
+            pair.logger.info("text")
+        after = turns
+        assert pair.journald.recv(65536) == b"<6>text\n" * 100
+        return after - before
+
     thread = threading.Thread(target=take_turns)
     thread.start()
-    yield lambda: turns
+    yield turns_during_lines
     ended = True
     thread.join()
     sys.setswitchinterval(before)
 
 
-def in_another_thread(function: Callable[[], None]) -> None:
-    thread = threading.Thread(target=function)
-    thread.start()
-    thread.join()
-
-
 def test_no_other_thread_runs_while_one_of_several_writes(
-    turns_of_others: Callable[[], int], logger_of: LoggerOf
+    turns_during_lines: Callable[[], int], in_another_thread: InAnotherThread
 ) -> None:
-    journald, ours = socket.socketpair()
-    with journald, open(ours.detach(), "w", encoding="utf-8") as stream:
-        logger = logger_of(SystemdHandler(stream, journald=True))
-        seen = []
+    seen = []
 
-        def work() -> None:
-            for _ in range(50):  # in some of them others would run
-                before = turns_of_others()
-                for _ in range(100):
-                    logger.info("text")
-                seen.append(turns_of_others() - before)
-                assert journald.recv(65536) == b"<6>text\n" * 100
+    def work() -> None:
+        seen.extend([turns_during_lines() for _ in range(50)])  # in some others would run
 
-        in_another_thread(work)
-        work()
-        assert seen == [0] * 100
+    in_another_thread(work)
+    work()
+    assert seen == [0] * 100
 
 
-def test_others_run_while_the_only_one_writes(
-    turns_of_others: Callable[[], int], logger_of: LoggerOf
-) -> None:
-    journald, ours = socket.socketpair()
-    with journald, open(ours.detach(), "w", encoding="utf-8") as stream:
-        logger = logger_of(SystemdHandler(stream, journald=True))
-        seen = 0
-        for _ in range(100):  # some of them do when the machine is idle
-            before = turns_of_others()
-            for _ in range(100):
-                logger.info("text")
-            seen += turns_of_others() - before
-            journald.recv(65536)
-            if seen:
-                return
-        pytest.fail("no other thread had a turn")
+def test_others_run_while_the_only_one_writes(turns_during_lines: Callable[[], int]) -> None:
+    # At the first try when the machine is idle.
+    assert any(turns_during_lines() for _ in range(100))
 
 
 # One that is smaller than a line, which goes in parts, and one for a few lines.
@@ -154,23 +153,23 @@ assert sorted(journald.recv(4096).split()) == [b"<6>%d" % i for i in range(8)]
     run_elsewhere(program)
 
 
-def test_threads_log_where_the_stream_is_no_socket(journal: Journal, logger_of: LoggerOf) -> None:
+def test_threads_log_where_the_stream_is_no_socket(
+    journal: Journal, logger_of: LoggerOf, in_another_thread: InAnotherThread
+) -> None:
     logger = logger_of(SystemdHandler(journal.stream))
     in_another_thread(lambda: logger.info("one"))
     logger.info("two")
     assert journal.entries() == [(6, "one"), (6, "two")]
 
 
-def test_a_closed_stream_is_not_written_to(logger_of: LoggerOf) -> None:
-    journald, ours = socket.socketpair()
+def test_a_closed_stream_is_not_written_to(pair: Pair, in_another_thread: InAnotherThread) -> None:
     other, others = socket.socketpair()
-    with journald, other, others, open(ours.detach(), "w", encoding="utf-8") as stream:
-        logger = logger_of(SystemdHandler(stream, journald=True))
-        in_another_thread(lambda: logger.info("text"))
-        number = stream.fileno()
-        stream.close()
+    with other, others:
+        in_another_thread(lambda: pair.logger.info("text"))
+        number = pair.stream.fileno()
+        pair.stream.close()
         os.dup2(others.fileno(), number)  # which is another file's by now
-        in_another_thread(lambda: logger.info("text"))
+        in_another_thread(lambda: pair.logger.info("text"))
         os.close(number)
         others.close()
         assert other.recv(4096) == b""

@@ -447,11 +447,18 @@ def test_debug_invocation_asks_for_debug(pairs: Pairs) -> None:
     assert pairs(program, Environment="DEBUG_INVOCATION=1") == [(7, "root: seen")]
 
 
-TICKS = f"{INSTALLED}import time\nfor i in range(60):\n    log.info('tick %d', i)\n    time.sleep(0.05)\n"
-TICKS_OF_THREADS = TICKS.replace(
-    "log.info('tick %d', i)",
-    "t = threading.Thread(target=log.info, args=('tick %d', i)); t.start(); t.join()",
-).replace("import time", "import threading, time")
+def sixty_ticks(say: str) -> str:
+    """A program that says something sixty times, with the function called *say*."""
+    return f"""{INSTALLED}
+import threading, time
+def from_a_thread(*message):
+    thread = threading.Thread(target=log.info, args=message)
+    thread.start()
+    thread.join()
+for i in range(60):
+    {say}("tick %d", i)
+    time.sleep(0.05)
+"""
 
 
 def wait_for(host: Host, unit: str) -> None:
@@ -489,7 +496,7 @@ def lost_in(entry: Entry) -> int:
 
 
 def test_a_journald_that_is_restarted_loses_nothing(journaled: Journaled, host: Host) -> None:
-    unit = journaled.start(TICKS)
+    unit = journaled.start(sixty_ticks("log.info"))
     host.check_output(
         "sleep 0.5; systemctl restart systemd-journald; sleep 0.5; systemctl restart systemd-journald"
     )
@@ -499,11 +506,11 @@ def test_a_journald_that_is_restarted_loses_nothing(journaled: Journaled, host: 
     ]
 
 
-@pytest.mark.parametrize("program", [TICKS, TICKS_OF_THREADS], ids=["one thread", "threads"])
+@pytest.mark.parametrize("say", ["log.info", "from_a_thread"])
 def test_a_journald_that_is_away_is_survived_and_what_was_lost_counted(
-    journaled: Journaled, host: Host, program: str
+    journaled: Journaled, host: Host, say: str
 ) -> None:
-    unit = journaled.start(f"{program}import os\nos.abort()", LimitCORE="0")
+    unit = journaled.start(f"{sixty_ticks(say)}import os\nos.abort()", LimitCORE="0")
     take_journald_away_from(host, unit)
     wait_for(host, unit)
     entries = journaled.entries_of(unit)
@@ -571,7 +578,7 @@ raise SystemExit
 
 
 def test_native_entries_survive_a_journald_that_is_away(journaled: Journaled, host: Host) -> None:
-    unit = journaled.start(TICKS.replace("1, fmt", "1, native=True, fmt"))
+    unit = journaled.start(sixty_ticks("log.info").replace("1, fmt", "1, native=True, fmt"))
     take_journald_away_from(host, unit)
     wait_for(host, unit)
     entries = journaled.entries_of(unit)

@@ -1,7 +1,7 @@
 """A write to a socket that keeps Python's global lock (GIL).
 
 Whatever Python writes by itself lets go of that lock meanwhile. Among threads that log,
-another one has it by the end of the write, and to wait for it costs as much CPU time as
+another one has it by the end of the write, and to get it back can cost as much CPU time as
 all the rest of a record. A socket takes a line within microseconds, so that the lock may
 as well be kept, as long as nobody waits for room in the socket with it.
 

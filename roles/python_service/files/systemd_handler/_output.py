@@ -43,7 +43,7 @@ os.register_at_fork(after_in_child=_free_after_fork)
 class JournalLines:
     """Entries for journald by way of a raw file that it reads.
 
-    One write(2) an entry, which needs no lock: the kernel keeps lines of this size
+    One write an entry, which needs no lock: the kernel keeps lines of this size
     apart, also those of other processes. A longer text becomes several lines. Once a thread
     writes that is not the one which made this object, lines are written holding the GIL.
 
