@@ -2,7 +2,7 @@
 
 python script/lib/variables_table.py
 
-The table stands between two comments, and what was there before is replaced. tests/role checks
+The table stands between two comments, and what was there before is replaced. tests/unit/role checks
 that it is current.
 """
 

@@ -28,7 +28,7 @@ CACHE = PROJECT / ".cache" / "pythons"
 TREE = "/opt/project"
 PARTS = (
     "pyproject.toml",
-    "tests/systemd_handler",
+    "tests/unit/systemd_handler",
     "docs/logging.md",
     "roles/python_service/files/systemd_handler",
 )

@@ -10,7 +10,7 @@ from module_utils.python_service_release import Parts, command_problems, describ
 from module_utils.python_service_requirements import Project
 from module_utils.python_service_source import DIRECTORY, FILE, Entry, Source
 
-ROLE = Path(__file__).resolve().parents[2] / "roles" / "python_service"
+ROLE = Path(__file__).resolve().parents[3] / "roles" / "python_service"
 TEMPLATE = (ROLE / "templates" / "service.j2").read_text()
 
 

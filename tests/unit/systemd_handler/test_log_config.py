@@ -75,7 +75,7 @@ def test_file_config(journal: Journal, tmp_path: Path) -> None:
     assert journal.entries() == [(3, r"app: a\nb")]
 
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "logging.md"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "logging.md"
 
 
 def examples(language: str) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from variables_table import table
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 ROLE = PROJECT / "roles" / "python_service"
 
 
