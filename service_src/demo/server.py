@@ -1,4 +1,4 @@
-"""The listening socket, its connections, and how they come to an end."""
+"""The listening socket, a thread for each connection, and how all of that comes to an end."""
 
 from __future__ import annotations
 
@@ -8,167 +8,135 @@ import socket
 import socketserver
 import sys
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
+
+from demo.settings import Settings, SettingsError
+from demo.worker import Worker
+from systemd_handler import listen_sockets
 
 LOG = logging.getLogger(__name__)
 
-REQUEST_SECONDS = 30.0
-"""A request must be received and answered in this time, whatever its client does."""
 
-Address = tuple[Any, ...]
+def listen(settings: Settings) -> socket.socket:
+    """Give the socket that systemd listens on for this service; listen where it does not.
 
-
-def create_listener(host: str, port: int) -> socket.socket:
-    """Listen on the first address that `host` stands for.
-
-    Raises socket.gaierror for a host that cannot be found, OSError for an address that
-    cannot be had.
+    Raises SettingsError when the address cannot be had.
     """
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listener = socket.socket(family, kind, protocol)
+    for passed in listen_sockets():
+        return passed
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        # A restart must not wait for the old connections' TIME_WAIT: socket(7).
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def url_of(listener: socket.socket) -> str:
-    """Give the URL under which a TCP listener is reached."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        raise SettingsError(
+            f"DEMO_HOST, DEMO_PORT: {error.strerror}; write an address that is free"
+        ) from error
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     """Serves each connection of a listening socket in a thread of its own.
 
-    It stands on BaseServer because TCPServer makes a socket of its own even when it is
-    going to serve another one.
+    It stands on BaseServer because HTTPServer makes a socket of its own even when it is going
+    to serve one of systemd's.
     """
-
-    daemon_threads = True
 
     def __init__(
         self,
         listener: socket.socket,
-        handler: Callable[..., socketserver.BaseRequestHandler],
-        tick: Callable[[], None],
-        poll_interval: float,
+        handler: type[socketserver.BaseRequestHandler],
+        settings: Settings,
     ) -> None:
-        """Serve `listener`; call `tick` at least every `poll_interval` seconds until the end."""
         super().__init__(listener.getsockname(), handler)
-        # A client may be gone between the wake-up and accept(): select(2), BUGS.
-        listener.setblocking(False)
-        self._listener = listener
-        self._tick = tick
-        self._poll_interval = poll_interval
-        self._changed = threading.Condition()
-        self._busy_since: dict[socket.socket, float | None] = {}
-        self._closing = False
-        self.served = 0
-        """Requests that came to an end so far."""
+        # How long handle_request() waits, and so how long a signal may have to.
+        listener.settimeout(0.5)
+        self.socket = listener
+        self.address = listener.getsockname()
+        self.settings = settings
+        self.worker = Worker()
+        self.draining = False
+        self.answered = 0
+        """Requests that got an answer so far."""
+        self._status: int | None = None
+        self._idle: set[socket.socket] = set()
+        self._lock = threading.Lock()
 
-    def serve(self) -> None:
-        """Serve until `drain` is called."""
-        self.serve_forever(self._poll_interval)
+    def describe(self) -> str:
+        """Say what the server does, and where."""
+        where = self.address
+        if isinstance(where, tuple):
+            host, port = where[:2]
+            where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        doing = "drains" if self.draining else "serves"
+        return f"{doing} {where}, requests answered: {self.answered}"
+
+    def serve(self) -> int:
+        """Serve until `end` is called; give the exit status that it was called with."""
+        while self._status is None:
+            self.handle_request()
+        return self._status
+
+    def end(self, status: int) -> None:
+        """Have `serve` return; any thread may call this, and a signal's handler."""
+        self._status = status
+
+    def drain(self) -> None:
+        """Accept no more connections; return when the requests in flight are answered.
+
+        How long that may take is TimeoutStopSec= of the unit.
+        """
+        self.socket.close()
+        with self._lock:
+            self.draining = True
+            for connection in self._idle:
+                _end_input(connection)
+        # Waits for the threads.
+        self.server_close()
+
+    @contextlib.contextmanager
+    def idle(self, connection: socket.socket) -> Iterator[None]:
+        """Mark a connection as one that waits for a request: a drain ends it at once."""
+        with self._lock:
+            self._idle.add(connection)
+            if self.draining:
+                _end_input(connection)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._idle.remove(connection)
+
+    def count_answer(self) -> None:
+        """Count a request as answered."""
+        with self._lock:
+            self.answered += 1
 
     # What BaseServer asks of a server.
 
     def fileno(self) -> int:
-        return self._listener.fileno()
+        return self.socket.fileno()
 
-    def get_request(self) -> tuple[socket.socket, Address]:
-        return self._listener.accept()
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = self.socket.accept()
+        if connection.family == socket.AF_UNIX:
+            return connection, ["local"]
+        # Without it the body of an answer waits until the client acknowledges the head: 40 ms.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection, address
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._changed:
-            self._busy_since[request] = None
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        # Tells the client that no more comes, also where a copy of the socket is still open.
-        with contextlib.suppress(OSError):
-            request.shutdown(socket.SHUT_WR)
+    def close_request(self, request: Any) -> None:
         request.close()
-        with self._changed:
-            self._busy_since.pop(request, None)
-            self._changed.notify_all()
-
-    def server_close(self) -> None:
-        self._listener.close()
-
-    def service_actions(self) -> None:
-        self._end_overdue()
-        self._tick()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         error = sys.exc_info()[1]
-        # Clients come and go as they like; anything else is a fault of this program.
-        level = logging.DEBUG if isinstance(error, OSError) else logging.ERROR
-        LOG.log(level, "connection from %s failed", client_address, exc_info=error)
+        if isinstance(error, OSError):
+            # Clients are silent or go as they like.
+            LOG.debug("connection from %s: %s", client_address[0], error)
+        else:
+            LOG.error("connection from %s failed", client_address[0], exc_info=error)
 
-    # What a connection tells: it is idle between requests, busy from the first byte of one
-    # until its answer is sent.
 
-    def request_begins(self, connection: socket.socket) -> None:
-        """Count a connection as busy."""
-        with self._changed:
-            self._busy_since[connection] = time.monotonic()
-
-    def request_ends(self, connection: socket.socket) -> bool:
-        """Count a connection as idle; true if it may wait for another request."""
-        with self._changed:
-            self.served += 1
-            self._busy_since[connection] = None
-            return not self._closing
-
-    def drain(self, seconds: float) -> bool:
-        """Stop accepting, let the requests in flight finish; false if some did not in time.
-
-        Ticks go on meanwhile: the watchdog counts until the process has ended.
-        """
-        deadline = time.monotonic() + seconds
-        self.shutdown()
-        self._accept_waiting()
-        self.server_close()
-        with self._changed:
-            self._closing = True
-            for connection, busy_since in self._busy_since.items():
-                if busy_since is None:
-                    self._shut(connection, socket.SHUT_RD)
-            while self._busy_since:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                self._changed.wait(min(left, self._poll_interval))
-                self.service_actions()
-        return True
-
-    def _accept_waiting(self) -> None:
-        # The kernel has accepted these for us; closing the listener would reset them.
-        with contextlib.suppress(OSError):
-            while True:
-                self.process_request(*self.get_request())
-
-    def _end_overdue(self) -> None:
-        # A socket's timeout starts anew with each byte, so a client that sends one now and
-        # then would never meet it.
-        limit = time.monotonic() - REQUEST_SECONDS
-        with self._changed:
-            for connection, busy_since in self._busy_since.items():
-                if busy_since is not None and busy_since < limit:
-                    self._shut(connection, socket.SHUT_RDWR)
-
-    @staticmethod
-    def _shut(connection: socket.socket, how: int) -> None:
-        # The client may have gone first.
-        with contextlib.suppress(OSError):
-            connection.shutdown(how)
+def _end_input(connection: socket.socket) -> None:
+    # The client may have gone first.
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RD)

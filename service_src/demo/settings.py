@@ -1,15 +1,26 @@
-"""What the environment says about how to run."""
+"""Settings from environment variables, checked before anything else happens."""
 
 from __future__ import annotations
 
-import math
-import os
+import ipaddress
+import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from demo.logs import LEVELS
+from systemd_handler import ALERT, EMERGENCY, NOTICE
 
-LONGEST_HEARTBEAT = 86_400.0
+LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "notice": NOTICE,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+    "alert": ALERT,
+    "emergency": EMERGENCY,
+}
+"""The levels that the journal tells apart, least urgent first."""
 
 
 class SettingsError(ValueError):
@@ -18,95 +29,31 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """How this process runs; times are in seconds."""
+    """How this process runs."""
 
     host: str
     port: int
-    heartbeat: float
     log_level: int
     release: str
-    supervised: bool
-    """Whether systemd started this very process."""
-    watchdog: float | None
-    """systemd ends the process after this long without a ping; None: nobody counts."""
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Read the settings of this process.
-
-    Raises SettingsError for the first value that cannot be used.
-    """
-    return Settings(
-        host=_host(environment.get("DEMO_HOST", "127.0.0.1")),
-        port=_port(environment.get("DEMO_PORT", "8080")),
-        heartbeat=_heartbeat(environment.get("DEMO_HEARTBEAT", "60")),
-        log_level=_log_level(environment.get("DEMO_LOG_LEVEL", "INFO")),
-        release=environment.get("PYTHON_SERVICE_RELEASE") or "development",
-        supervised=_supervised(environment),
-        watchdog=_watchdog(environment),
-    )
-
-
-def _host(text: str) -> str:
-    # Name resolution raises UnicodeError, not OSError, for labels that IDNA refuses.
+    """Read the settings; raises SettingsError for the first value that cannot be used."""
+    host = environment.get("DEMO_HOST", "127.0.0.1")
+    port = environment.get("DEMO_PORT", "8080")
+    level = environment.get("DEMO_LOG_LEVEL", "INFO")
     try:
-        text.encode("idna")
-    except UnicodeError:
-        usable = False
-    else:
-        usable = bool(text) and "\0" not in text
-    if not usable:
-        raise SettingsError(
-            f"DEMO_HOST: {text!r} is not a host; write an address such as 127.0.0.1 or ::"
-        )
-    return text
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65_535):
-        raise SettingsError(
-            f"DEMO_PORT: {text!r} is not a port; write a number from 0 (any free one) to 65535"
-        )
-    return int(text)
-
-
-def _heartbeat(text: str) -> float:
-    try:
-        seconds = float(text)
+        ipaddress.ip_address(host)
     except ValueError:
-        seconds = math.nan
-    if not 0 < seconds <= LONGEST_HEARTBEAT:
         raise SettingsError(
-            f"DEMO_HEARTBEAT: {text!r} is not a time between heartbeats; "
-            f"write seconds above 0 and at most {LONGEST_HEARTBEAT:.0f}"
-        )
-    return seconds
-
-
-def _log_level(text: str) -> int:
-    try:
-        return LEVELS[text.lower()]
-    except KeyError:
-        names = ", ".join(name.upper() for name in LEVELS)
-        raise SettingsError(
-            f"DEMO_LOG_LEVEL: {text!r} is not a level; write one of {names}"
+            f"DEMO_HOST: {host!r} is not an IP address; write 127.0.0.1, 0.0.0.0, :: or another"
         ) from None
-
-
-def _supervised(environment: Mapping[str, str]) -> bool:
-    # $INVOCATION_ID alone proves nothing: a shell in a desktop session inherits one.
-    started_this = environment.get("SYSTEMD_EXEC_PID") == str(os.getpid())
-    return started_this or "NOTIFY_SOCKET" in environment
-
-
-def _watchdog(environment: Mapping[str, str]) -> float | None:
-    text = environment.get("WATCHDOG_USEC")
-    # $WATCHDOG_PID names the process that has to ping: sd_watchdog_enabled(3).
-    meant = environment.get("WATCHDOG_PID", str(os.getpid()))
-    if text is None or meant != str(os.getpid()):
-        return None
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
+    if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65_535:
         raise SettingsError(
-            f"WATCHDOG_USEC: {text!r} is not a time; it is set by systemd, in microseconds"
+            f"DEMO_PORT: {port!r} is not a port; write a number from 0 (any free one) to 65535"
         )
-    return int(text) / 1_000_000
+    if level.lower() not in LEVELS:
+        names = ", ".join(LEVELS).upper()
+        raise SettingsError(f"DEMO_LOG_LEVEL: {level!r} is not a level; write one of {names}")
+    release = environment.get("PYTHON_SERVICE_RELEASE", "development")
+    return Settings(host, int(port), LEVELS[level.lower()], release)

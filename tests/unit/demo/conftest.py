@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,8 +16,8 @@ def start() -> Iterator[Callable[..., DemoProcess]]:
     """Start the service with variables of the environment; it ends with the test."""
     started: list[DemoProcess] = []
 
-    def start(*, with_package: bool = True, **environment: str) -> DemoProcess:
-        started.append(DemoProcess(environment, with_package=with_package))
+    def start(listener: socket.socket | None = None, **environment: str) -> DemoProcess:
+        started.append(DemoProcess(environment, listener))
         return started[-1]
 
     yield start
@@ -27,7 +28,7 @@ def start() -> Iterator[Callable[..., DemoProcess]]:
 @pytest.fixture(scope="module")
 def demo() -> Iterator[DemoProcess]:
     """One service for the tests of a module that leave it as it was."""
-    process = DemoProcess({"PYTHON_SERVICE_RELEASE": "<b>7</b>"})
+    process = DemoProcess({"DEMO_LOG_LEVEL": "DEBUG", "PYTHON_SERVICE_RELEASE": "<b>7</b>"})
     yield process
     process.close()
 

@@ -21,22 +21,40 @@ PACKAGES = ROOT / "roles" / "python_service" / "files"
 PATIENCE = 30.0
 """Seconds after which a test gives up; none should ever need them."""
 
+# Becomes another program and passes it a socket: sd_listen_fds(3).
+PASS_SOCKET = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
 
 class DemoProcess:
     """`python -m demo`, its log lines and its HTTP interface."""
 
-    def __init__(self, environment: Mapping[str, str], *, with_package: bool = True) -> None:
-        """Start it on a free port, unless `environment` names another one."""
-        packages = {"PYTHONPATH": str(PACKAGES)} if with_package else {}
+    def __init__(
+        self, environment: Mapping[str, str], listener: socket.socket | None = None
+    ) -> None:
+        """Start it on a free port, or as systemd does that listens on `listener`."""
+        # -s and not -I, which would ignore PYTHONPATH and the working directory.
+        command = [sys.executable, "-s", "-m", "demo"]
+        if listener is not None:
+            command = [sys.executable, "-c", PASS_SOCKET, str(listener.fileno()), *command]
         self._lines: list[str] = []
         self._grown = threading.Condition()
         self._ended = False
         self._process = subprocess.Popen(
-            # -s and not -I, which would ignore PYTHONPATH and the working directory.
-            [sys.executable, "-s", "-m", "demo"],
+            command,
             cwd=SOURCE,
-            env={"PATH": os.environ["PATH"], "DEMO_PORT": "0", **packages, **environment},
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(PACKAGES),
+                "DEMO_PORT": "0",
+                **environment,
+            },
             stderr=subprocess.PIPE,
+            pass_fds=[] if listener is None else [listener.fileno()],
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -47,7 +65,7 @@ class DemoProcess:
 
     @property
     def url(self) -> str:
-        return self.wait_for_line(r"serves (http://\S+)").group(1)
+        return self.wait_for_line(r"serves (http://\S+),").group(1)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -86,8 +104,11 @@ class DemoProcess:
         finally:
             connection.close()
 
-    def connect(self) -> socket.socket:
-        return socket.create_connection(self.address, timeout=PATIENCE)
+    def exchange(self, sent: bytes) -> bytes:
+        """Send bytes on a new connection; give all that comes until the service closes it."""
+        with socket.create_connection(self.address, timeout=PATIENCE) as connection:
+            connection.sendall(sent)
+            return b"".join(iter(lambda: connection.recv(65_536), b""))
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)

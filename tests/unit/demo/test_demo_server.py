@@ -1,116 +1,107 @@
-"""Connections, work and reports, with the parts that a process hides."""
+"""Connections and work, with the parts that a process hides."""
 
 from __future__ import annotations
 
-import contextlib
+import logging
+import queue
 import socket
+import socketserver
 import threading
-from collections.abc import Iterator
-from functools import partial
+from pathlib import Path
 
 import pytest
 
-from demo import server as server_module
-from demo import service_manager
-from demo.server import Server, create_listener
-from demo.service import Service
-from demo.service_manager import Reporter
-from demo.settings import from_environment
-from demo.web import RequestHandler
-from demo.work import Worker
+from demo import web
+from demo.server import Server, listen
+from demo.settings import Settings
+from demo.web import RequestHandler, unit
+from demo.worker import Worker
 from demo_process import PATIENCE
 
-
-@pytest.fixture
-def service() -> Service:
-    return Service(from_environment({}))
-
-
-@pytest.fixture
-def server(service: Service) -> Iterator[Server]:
-    listener = create_listener("127.0.0.1", 0)
-    handler = partial(RequestHandler, service=service)
-    server = Server(listener, handler, lambda: None, 0.05)
-    thread = threading.Thread(target=server.serve)
-    thread.start()
-    yield server
-    server.drain(0)
-    thread.join(PATIENCE)
-
-
-def port_of(server: Server) -> int:
-    assert isinstance(server.server_address, tuple)
-    port = server.server_address[1]
-    assert isinstance(port, int)
-    return port
+SETTINGS = Settings("127.0.0.1", 0, logging.INFO, "development")
 
 
 def connect(server: Server) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port_of(server)), timeout=PATIENCE)
+    return socket.create_connection(server.address, timeout=PATIENCE)
 
 
-def test_drain_waits_for_slow_work(service: Service, server: Server) -> None:
-    proceed = threading.Event()
-    service.worker.submit(proceed.wait)
-    drained: list[bool] = []
-    with connect(server) as connection, connect(server) as idle:
-        idle.sendall(b"GET /healthz HTTP/1.1\r\n\r\n")
-        assert idle.recv(65_536)
-        connection.sendall(b"POST /log/info HTTP/1.1\r\n\r\n")
-        drain = threading.Thread(target=lambda: drained.append(server.drain(PATIENCE)))
-        drain.start()
-        assert idle.recv(65_536) == b""
-        assert not drained
-        proceed.set()
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
-    drain.join(PATIENCE)
-    assert drained == [True]
-
-
-def test_drain_gives_up_on_what_never_ends(server: Server) -> None:
-    with connect(server) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nContent-Length: 2\r\n\r\n")
-        with connect(server) as other:
-            other.sendall(b"GET /healthz HTTP/1.1\r\n\r\n")
-            assert other.recv(65_536)
-        assert not server.drain(0.1)
-
-
-def test_drain_serves_what_the_kernel_had_accepted(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+def test_end_accepts_nothing_closes_what_is_idle_and_waits_for_what_is_in_flight(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    listener = create_listener("127.0.0.1", 0)
-    server = Server(listener, partial(RequestHandler, service=service), lambda: None, 0.05)
-    with connect(server) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\n\r\n")
-        # The loop never ran, as if it had ended just before this connection came.
-        monkeypatch.setattr(server, "shutdown", lambda: None)
-        assert server.drain(PATIENCE)
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+    # Nothing comes to an end by itself here.
+    monkeypatch.setattr(RequestHandler, "timeout", None)
+    monkeypatch.setattr(web, "HANGS_AFTER", PATIENCE)
+    server = Server(listen(SETTINGS), RequestHandler, SETTINGS)
+    proceed = threading.Event()
+    order = []
+
+    def work() -> None:
+        proceed.wait(PATIENCE)
+        order.append("work done")
+
+    def serve() -> None:
+        server.serve()
+        server.drain()
+        order.append("drained")
+
+    server.worker.submit(work)
+    serving = threading.Thread(target=serve)
+    serving.start()
+    with connect(server) as busy, connect(server) as idle:
+        busy.sendall(b"POST /log/info HTTP/1.1\r\n\r\n")
+        idle.sendall(b"GET /nothing HTTP/1.1\r\n\r\n")
+        assert idle.recv(65_536).startswith(b"HTTP/1.1 404 ")
+        server.end(0)
+        while idle.recv(65_536):
+            pass
+        with pytest.raises(ConnectionRefusedError):
+            connect(server)
+        proceed.set()
+        answer = b"".join(iter(lambda: busy.recv(65_536), b""))
+    serving.join()
+    assert order == ["work done", "drained"]
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nConnection: close\r\n" in answer
 
 
-def test_client_that_trickles_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "REQUEST_SECONDS", 0.3)
-    with connect(server) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
-        connection.settimeout(0.02)
-        # At most 40 s: far beyond the socket's own timeout, which each byte starts anew.
-        for _ in range(2000):
-            with contextlib.suppress(TimeoutError):
-                if connection.recv(65_536) == b"":
-                    break
-            connection.sendall(b"a")
-        else:
-            pytest.fail("the connection is still open")
+def test_connection_that_becomes_idle_during_the_end_is_closed_at_once() -> None:
+    server = Server(listen(SETTINGS), RequestHandler, SETTINGS)
+    server.drain()
+    ours, theirs = socket.socketpair()
+    ours.settimeout(PATIENCE)
+    with theirs, ours, server.idle(ours):
+        assert ours.recv(1) == b""
 
 
-def test_client_that_goes_away_leaves_no_connection(server: Server) -> None:
-    with connect(server) as connection:
-        connection.sendall(b"GET /healthz HTT")
-    with connect(server) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n")
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
-    assert server.drain(PATIENCE)
+def test_body_of_an_answer_does_not_wait_for_the_client_to_acknowledge_the_head() -> None:
+    seen: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    class Look(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            seen.put(self.request.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    server = Server(listen(SETTINGS), Look, SETTINGS)
+    with connect(server):
+        server.handle_request()
+        assert seen.get(timeout=PATIENCE) != 0
+    server.drain()
+
+
+@pytest.mark.parametrize(
+    ("error", "level"), [(BrokenPipeError, logging.DEBUG), (KeyError, logging.ERROR)]
+)
+def test_client_that_goes_is_no_error_but_a_fault_of_the_program_is(
+    caplog: pytest.LogCaptureFixture, error: type[Exception], level: int
+) -> None:
+    class Fail(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            raise error
+
+    server = Server(listen(SETTINGS), Fail, SETTINGS)
+    with caplog.at_level(logging.DEBUG), connect(server):
+        server.handle_request()
+        server.drain()
+    assert [record.levelno for record in caplog.records] == [level]
 
 
 def test_worker_outlives_a_job_that_fails() -> None:
@@ -120,22 +111,17 @@ def test_worker_outlives_a_job_that_fails() -> None:
     assert worker.submit(lambda: 2).result(PATIENCE) == 2
 
 
-def test_ping_needs_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[dict[str, object]] = []
-    monkeypatch.setattr(service_manager, "notify", lambda **fields: told.append(fields))
-    proceed = threading.Event()
-    worker = Worker()
-    worker.submit(proceed.wait)
-    reporter = Reporter(worker, lambda: "", watchdog=1e-6)
-    for _ in range(100):
-        reporter.tick()
-    assert told == []
-    proceed.set()
-    worker.submit(lambda: None).result(PATIENCE)
-    assert told == [{"WATCHDOG": 1}]
-
-
-@pytest.mark.parametrize("watchdog", [0.1, 2.0, 60.0])
-def test_loop_goes_round_often_enough_for_the_watchdog(watchdog: float) -> None:
-    interval = Reporter(Worker(), lambda: "", watchdog).poll_interval
-    assert watchdog / 2 + interval < 0.75 * watchdog + 1e-9
+@pytest.mark.parametrize(
+    ("cgroups", "name"),
+    [
+        ("0::/system.slice/demo.service\n", "demo.service"),
+        ("4:memory:/\n1:name=systemd:/system.slice/app@1.service\n0::/\n", "app@1.service"),
+        ("0::/user.slice/user@1000.service/app.slice/run.scope\n", "not involved"),
+    ],
+)
+def test_unit_is_found_in_the_cgroup(
+    monkeypatch: pytest.MonkeyPatch, cgroups: str, name: str
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: cgroups)
+    assert unit() == name
