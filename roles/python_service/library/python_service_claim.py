@@ -45,26 +45,31 @@ EXAMPLES = r"""
 RETURN = r"""
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.python_service_host import Layout
-from ansible.module_utils.python_service_record import claim
+
+from ..module_utils.python_service.host import record
+from ..module_utils.python_service.host.module import run_module
+from ..module_utils.python_service.layout import Layout
+
+_NAMES = {"type": "list", "elements": "str", "default": []}
+OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "root": {"type": "path", "required": True},
+    "users": _NAMES,
+    "groups": _NAMES,
+}
+
+
+def claim(given: Mapping[str, Any], check: bool) -> dict[str, Any]:
+    layout = Layout(given["root"], given["name"])
+    return {"changed": record.claim(layout, given["users"], given["groups"], check=check)}
 
 
 def main() -> None:
-    names = {"type": "list", "elements": "str", "default": []}
-    module = AnsibleModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "root": {"type": "path", "required": True},
-            "users": names,
-            "groups": names,
-        },
-        supports_check_mode=True,
-    )
-    given = module.params
-    layout = Layout(given["root"], given["name"])
-    changed = module.check_mode or claim(layout, given["users"], given["groups"])
-    module.exit_json(changed=changed)
+    run_module(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), claim)
 
 
 if __name__ == "__main__":

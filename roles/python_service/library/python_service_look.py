@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026 the python_service authors
 # SPDX-License-Identifier: MIT
-"""Look at a host before a deploy: what it has, and what stands in the way."""
+"""Look at a host before a deploy: what stands in the way, and what it would do."""
 
 from __future__ import annotations
 
@@ -21,10 +21,23 @@ options:
     description: Directory that holds the service's own directory.
     type: path
     required: true
-  python:
-    description: Interpreter of the service's environment.
-    type: path
+  release:
+    description: The wanted release, as C(release_to_json) of the role's C(model) writes it.
+    type: dict
     required: true
+  state:
+    description: Whether the service runs.
+    type: str
+    choices: [started, stopped]
+    default: started
+  enabled:
+    description: Whether it starts at boot.
+    type: bool
+    default: true
+  keep_releases:
+    description: How many releases that were in place stay on the host.
+    type: int
+    default: 5
   user:
     description: Account that the service runs as.
     type: str
@@ -36,18 +49,6 @@ options:
   program:
     description: Absolute path of the program that runs, if it comes from the host and not from the release.
     type: path
-  release:
-    description: Id of the wanted release.
-    type: str
-    required: true
-  environment:
-    description: Id of its environment.
-    type: str
-    required: true
-  units:
-    description: Texts of the release's unit files by name, for systemd to check.
-    type: dict
-    required: true
   files:
     description: Digests of the new source's files by path, to be compared with the active ones.
     type: dict
@@ -59,70 +60,86 @@ EXAMPLES = r"""
   python_service_look:
     name: demo
     root: /opt
-    python: /usr/bin/python3
+    release: "{{ release }}"
     user: demo
     group: demo
-    release: 3f2a9c0d1e4b
-    environment: 77aa10b2c3d4
-    units: "{{ release.units }}"
 """
 
 RETURN = r"""
 problems:
-  description: What stands in the way.
+  description: What stands in the way of a deploy. If there is anything, nothing else is returned.
   type: list
   elements: str
+  returned: always
+complaints:
+  description: What systemd ignores in the units, in its own words.
+  type: list
+  elements: str
+  returned: success
 user_exists:
   description: The account is there.
   type: bool
+  returned: success
 group_exists:
   description: The group is there.
   type: bool
-release_exists:
-  description: The release is there, whole.
-  type: bool
-environment_exists:
-  description: The environment is there, whole.
-  type: bool
+  returned: success
 claimed:
   description: The service is the role's own on this host.
   type: bool
-complaints:
-  description: What systemd does not honour of the units, in its own words.
+  returned: success
+python:
+  description: Version of the interpreter, as three numbers.
   type: list
-  elements: str
+  elements: int
+  returned: success
+outcome:
+  description: What the deploy would return.
+  type: dict
+  returned: success
 changes:
   description: What C(files) would change, as C(added), C(changed), C(removed) and C(texts).
   type: dict
   returned: when C(files) is given
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.python_service_host import Layout
-from ansible.module_utils.python_service_look import look
+
+from ..module_utils.python_service.host import preflight
+from ..module_utils.python_service.host.decide import Desired
+from ..module_utils.python_service.host.machine import Machine
+from ..module_utils.python_service.host.module import DEPLOY_OPTIONS, require_root, run_module
+from ..module_utils.python_service.layout import Layout
+
+OPTIONS = {
+    **DEPLOY_OPTIONS,
+    "user": {"type": "str", "required": True},
+    "group": {"type": "str", "required": True},
+    "program": {"type": "path"},
+    "files": {"type": "dict"},
+}
+
+
+def look(given: Mapping[str, Any], _check: bool) -> dict[str, Any]:
+    require_root()
+    desired = Desired.from_options(given)
+    needs = preflight.Needs(
+        user=given["user"],
+        group=given["group"],
+        python=given["release"]["venv"]["python"],
+        program=given["program"],
+        files=given["files"],
+    )
+    layout = Layout(given["root"], given["name"])
+    found = preflight.look(layout, desired, needs, Machine())
+    return {"changed": False, **found}
 
 
 def main() -> None:
-    text = {"type": "str", "required": True}
-    path = {"type": "path", "required": True}
-    module = AnsibleModule(
-        argument_spec={
-            "name": text,
-            "root": path,
-            "python": path,
-            "user": text,
-            "group": text,
-            "program": {"type": "path"},
-            "release": text,
-            "environment": text,
-            "units": {"type": "dict", "required": True},
-            "files": {"type": "dict"},
-        },
-        supports_check_mode=True,
-    )
-    given = module.params
-    layout = Layout(given["root"], given["name"])
-    module.exit_json(changed=False, **look(layout, given))
+    run_module(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), look)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,17 @@
 #!/usr/bin/python
 # Copyright (c) 2026 the python_service authors
 # SPDX-License-Identifier: MIT
-"""Take away what the role made on a host."""
+"""Remove what the role made on a host."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: python_service_remove
-short_description: Take away what the role made on a host
+short_description: Remove what the role made on a host
 description:
-  - Stops the service and removes its units, its releases and environments, and the accounts
-    that the role made. Its data in C(/var) stays unless C(data), and so does what the role did not make.
+  - Stops the service and removes its units, its releases and virtual environments, and the
+    accounts that the role made. Its data in C(/var) stays unless C(data), and so does what the
+    role did not make.
 options:
   name:
     description: Name of the service.
@@ -21,7 +22,7 @@ options:
     type: bool
     default: false
   by:
-    description: Who asks, for those who meet the lock.
+    description: Who removes it, for the history, and for others who find the service locked.
     type: str
     required: true
 author: the python_service authors
@@ -36,42 +37,37 @@ EXAMPLES = r"""
 
 RETURN = r"""
 removed:
-  description: What was taken away.
+  description: What was removed, or would be.
   type: list
   elements: str
   returned: always
 """
 
-from contextlib import nullcontext
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.python_service_host import root_problem
-from ansible.module_utils.python_service_lock import LockError, locked
-from ansible.module_utils.python_service_record import RecordError
-from ansible.module_utils.python_service_remove import RemoveError, remove
+
+from ..module_utils.python_service.host.machine import Machine
+from ..module_utils.python_service.host.module import require_root, run_module
+from ..module_utils.python_service.host.removal import Removal, remove_service
+
+OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "data": {"type": "bool", "default": False},
+    "by": {"type": "str", "required": True},
+}
+
+
+def remove(given: Mapping[str, Any], check: bool) -> dict[str, Any]:
+    require_root()
+    wish = Removal(given["by"], given["data"], check)
+    removed = remove_service(Machine(), given["name"], wish)
+    return {"changed": bool(removed), "removed": removed}
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "data": {"type": "bool", "default": False},
-            "by": {"type": "str", "required": True},
-        },
-        supports_check_mode=True,
-    )
-    name = module.params["name"]
-    not_root = root_problem()
-    if not_root:
-        module.fail_json(msg=not_root)
-    try:
-        with nullcontext() if module.check_mode else locked(name, module.params["by"]):
-            removed = remove(name, data=module.params["data"], check=module.check_mode)
-    except (LockError, RecordError) as error:
-        module.fail_json(msg=str(error))
-    except (RemoveError, OSError) as error:
-        module.fail_json(msg=f"{name} could not be removed: {error}")
-    module.exit_json(changed=bool(removed), removed=removed)
+    run_module(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), remove)
 
 
 if __name__ == "__main__":

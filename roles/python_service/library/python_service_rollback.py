@@ -9,8 +9,8 @@ DOCUMENTATION = r"""
 module: python_service_rollback
 short_description: Go back to a release that was accepted before
 description:
-  - Activates a release that is on the host with its own units and environment, by the same
-    steps as a deploy, and proves it good in the same way.
+  - Activates a release that is on the host with its own units and virtual environment, by the
+    same steps as a deploy, and accepts it in the same way.
   - The order of releases is the history's; a release that was never accepted is refused.
 options:
   name:
@@ -21,12 +21,13 @@ options:
     description: Id of the release. Left out, it is the one before the current one.
     type: str
   keep_releases:
-    description: Accepted releases that stay on the host.
+    description: How many releases that were in place stay on the host.
     type: int
     default: 5
   by:
-    description: Who asks. Set by the action.
+    description: Who deploys, for the history, and for others who find the service locked.
     type: str
+    required: true
 author: the python_service authors
 """
 
@@ -34,6 +35,7 @@ EXAMPLES = r"""
 - name: Go back
   python_service_rollback:
     name: demo
+    by: admin@controller
 """
 
 RETURN = r"""
@@ -47,39 +49,31 @@ previous:
   returned: success
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.python_service_activate import ActivationError, roll_back
-from ansible.module_utils.python_service_host import root_problem
-from ansible.module_utils.python_service_record import RecordError
+
+from ..module_utils.python_service.host.machine import Machine
+from ..module_utils.python_service.host.module import require_root, run_module
+from ..module_utils.python_service.host.rollback import Rollback, roll_back
+
+OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "rollback_to": {"type": "str"},
+    "keep_releases": {"type": "int", "default": 5},
+    "by": {"type": "str", "required": True},
+}
+
+
+def back(given: Mapping[str, Any], check: bool) -> dict[str, Any]:
+    require_root()
+    wish = Rollback(given["by"], given["rollback_to"], given["keep_releases"], check)
+    return roll_back(Machine(), given["name"], wish).facts()
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "rollback_to": {"type": "str"},
-            "keep_releases": {"type": "int", "default": 5},
-            "by": {"type": "str", "required": True},
-        },
-        supports_check_mode=True,
-    )
-    given = module.params
-    not_root = root_problem()
-    if not_root:
-        module.fail_json(msg=not_root)
-    try:
-        answer = roll_back(
-            given["name"],
-            given["rollback_to"],
-            given["by"],
-            given["keep_releases"],
-            check=module.check_mode,
-        )
-    except ActivationError as error:
-        module.fail_json(msg=str(error), rolled_back=error.rolled_back)
-    except RecordError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**answer)
+    run_module(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), back)
 
 
 if __name__ == "__main__":

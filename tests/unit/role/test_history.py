@@ -1,104 +1,121 @@
-"""The history of a service: what one goes back to, and what may be removed."""
+"""What happened to a service: what is read of it, and what one goes back to."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from unittest import mock
 
 import pytest
-from module_utils import python_service_history as history
-from module_utils.python_service_host import Layout
+
+from python_service.module_utils.python_service.host import history
+from python_service.module_utils.python_service.host.history import Event
+from python_service.module_utils.python_service.layout import Layout
 
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    found = Layout(str(tmp_path), "demo")
-    (tmp_path / "demo").mkdir()
+    found = Layout("/opt", "demo", str(tmp_path))
+    Path(found.base).mkdir(parents=True)
     return found
 
 
 def happened(layout: Layout, *events: str) -> None:
-    """Each event is ``deploy:A``, ``rollback:A``, ``rejected:A`` or ``stopped:A``."""
+    """Each event is ``deploy:A``, ``rollback:A``, ``rejected:A``, ``stopped:A``, or ``removed``."""
     for event in events:
         kind, _, release = event.partition(":")
-        what = "rollback" if kind == "rollback" else "deploy"
-        result = kind if kind in ("rejected", "stopped") else "accepted"
-        history.append(layout, what=what, to=release, result=result, by="me@here")
-        if result != "rejected":
-            current = Path(layout.current)
-            current.unlink(missing_ok=True)
-            current.symlink_to(f"releases/{release}")
+        what = {"rollback": "rollback", "removed": "remove"}.get(kind, "deploy")
+        result = kind if kind in ("rejected", "stopped", "failed", "removed") else "accepted"
+        history.append(layout, Event(what, None, release or None, result, "me@here"))
 
 
-def present(layout: Layout, **environments: str) -> None:
-    """Releases on the disk, each with its environment."""
-    for release, environment in environments.items():
-        directory = Path(layout.release(release))
-        directory.mkdir(parents=True)
-        (directory / "release.json").write_text(json.dumps({"environment": environment}))
-        Path(layout.environment(environment)).mkdir(parents=True, exist_ok=True)
+def previous(layout: Layout) -> str | None:
+    events = history.events(layout)
+    last = history.in_place(events)
+    return history.previous(events, last.after if last else None)
 
 
 @pytest.mark.parametrize(
-    ("events", "previous"),
+    ("events", "expected"),
     [
+        ([], None),
         (["deploy:A"], None),
         (["deploy:A", "deploy:B"], "A"),
         (["deploy:A", "deploy:B", "deploy:C"], "B"),
         (["deploy:A", "rejected:B"], None),
+        (["deploy:A", "failed:B"], None),
         (["deploy:A", "deploy:B", "rejected:C"], "A"),
+        (["deploy:A", "stopped:B", "deploy:C"], "B"),
+        (["stopped:A", "deploy:A", "deploy:B"], "A"),
         (["deploy:A", "deploy:B", "rollback:A"], None),
         (["deploy:A", "deploy:B", "deploy:C", "rollback:B"], "A"),
         (["deploy:A", "deploy:B", "rollback:A", "deploy:D"], "A"),
         (["deploy:A", "deploy:B", "deploy:A"], "B"),
         (["deploy:A", "deploy:B", "deploy:A", "rollback:B"], "A"),
         (["deploy:A", "deploy:B", "deploy:C", "rollback:A", "rollback:C"], "A"),
+        (["deploy:A", "deploy:B", "removed", "deploy:C"], None),
+        (["deploy:A", "removed", "deploy:B", "deploy:C"], "B"),
     ],
     ids=str,
 )
-def test_one_goes_back_to_what_was_accepted_before(
-    layout: Layout, events: list[str], previous: str | None
+def test_one_goes_back_to_what_was_in_place_before(
+    layout: Layout, events: list[str], expected: str | None
 ) -> None:
     happened(layout, *events)
-    assert history.previous(layout) == previous
+    assert previous(layout) == expected
 
 
-def test_a_line_that_was_cut_off_does_not_count(layout: Layout) -> None:
+def test_a_line_that_was_cut_off_does_not_count_and_takes_none_with_it(layout: Layout) -> None:
     happened(layout, "deploy:A", "deploy:B")
-    with Path(layout.history).open("a") as file:
+    with open(layout.history, "a") as file:
         file.write('{"what": "deploy", "to": "C", "resu')
-    assert history.previous(layout) == "A"
+    assert previous(layout) == "A"
+    happened(layout, "deploy:D")
+    assert previous(layout) == "B"
 
 
-def pruned(layout: Layout, keep: int, *also: str) -> set[str]:
-    before = history.prune(layout, keep, also, check=True)
-    assert history.prune(layout, keep, also, check=False) == before
-    return {Path(path).name for path in before}
-
-
-def test_what_was_accepted_last_stays(layout: Layout) -> None:
-    present(layout, A="e1", B="e1", C="e2", D="e2")
-    happened(layout, "deploy:A", "deploy:B", "deploy:C", "deploy:D")
-    assert pruned(layout, 3) == {"A"}
-    assert pruned(layout, 1) == {"B", "e1"}
-    assert pruned(layout, 1) == set()
-
-
-def test_the_current_one_and_the_one_before_stay_whatever_is_kept(layout: Layout) -> None:
-    present(layout, A="e1", B="e1", C="e1")
-    happened(layout, "deploy:A", "deploy:B", "deploy:C", "rollback:B")
-    assert pruned(layout, 1) == {"C"}
-
-
-def test_what_was_rejected_goes_and_what_is_wanted_stays(layout: Layout) -> None:
-    present(layout, A="e1", B="e2", C="e3")
-    happened(layout, "deploy:A", "rejected:B", "rejected:C")
-    assert pruned(layout, 5, "C") == {"B", "e2"}
-
-
-def test_environments_stay_when_a_release_does_not_say_what_it_needs(layout: Layout) -> None:
-    present(layout, A="e1", B="e2")
+@pytest.mark.parametrize(
+    "line",
+    ["", "null", "[]", "3", '"x"', "{}", '{"what": "deploy"}', '{"result": "accepted"}', "\x00"],
+)
+def test_a_line_that_is_no_event_does_not_count(layout: Layout, line: str) -> None:
     happened(layout, "deploy:A", "deploy:B")
-    Path(layout.release_mark("B")).unlink()
-    Path(layout.environment("e9")).mkdir()
-    assert pruned(layout, 5) == set()
+    with open(layout.history, "a") as file:
+        file.write(f"{line}\n")
+    assert previous(layout) == "A"
+
+
+def test_bytes_that_are_no_text_do_not_count(layout: Layout) -> None:
+    happened(layout, "deploy:A", "deploy:B")
+    with open(layout.history, "ab") as file:
+        file.write(b"\xff\xfe\n")
+    assert previous(layout) == "A"
+
+
+def test_a_line_says_what_became_of_what_by_whom_and_why(layout: Layout) -> None:
+    history.append(layout, Event("deploy", "A", "B", "rejected", "me@here", "it said \x1b[2J"))
+    (line,) = Path(layout.history).read_text().splitlines()
+    fields = json.loads(line)
+    assert fields.pop("when").endswith("+00:00")
+    assert fields == {
+        "what": "deploy",
+        "from": "A",
+        "to": "B",
+        "result": "rejected",
+        "by": "me@here",
+        "reason": "it said \\x1b[2J",
+    }
+
+
+def test_what_is_not_sure_to_be_on_the_disk_did_not_happen(layout: Layout) -> None:
+    happened(layout, "deploy:A")
+    full = OSError("disk is full")
+    with mock.patch.object(os, "fsync", side_effect=full), pytest.raises(OSError, match="full"):
+        happened(layout, "deploy:B")
+    assert [event.after for event in history.events(layout)] == ["A"]
+
+
+def test_releases_that_were_in_place_are_listed_once(layout: Layout) -> None:
+    happened(layout, "deploy:A", "stopped:B", "rejected:C", "deploy:A")
+    assert history.placed(history.events(layout)) == ["B", "A"]

@@ -9,29 +9,42 @@ import pytest
 import yaml
 from variables_table import table
 
+from python_service.module_utils.python_service.controller.manual import (
+    defaults,
+    known_variables,
+    specification,
+)
+
 PROJECT = Path(__file__).resolve().parents[3]
 ROLE = PROJECT / "roles" / "python_service"
 
 
-def options() -> dict[str, Any]:
+def options(entry: str = "main") -> dict[str, Any]:
     text = (ROLE / "meta" / "argument_specs.yml").read_text()
-    found: dict[str, Any] = yaml.safe_load(text)["argument_specs"]["main"]["options"]
+    found: dict[str, Any] = yaml.safe_load(text)["argument_specs"][entry]["options"]
     return found
 
 
 def test_defaults_are_those_of_the_specification() -> None:
-    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
-    assert defaults == {
+    written = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
+    assert written == {
         name: option["default"] for name, option in options().items() if "default" in option
     }
+    assert written == {f"python_service_{name}": value for name, value in defaults("main").items()}
 
 
-def test_the_role_hands_every_variable_to_its_plan() -> None:
-    (task,) = yaml.safe_load((ROLE / "tasks" / "plan.yml").read_text())
-    arguments = task["python_service_plan"]
-    assert {f"python_service_{name}" for name in arguments} == set(options())
-    for name, value in arguments.items():
-        assert f"python_service_{name}" in value
+@pytest.mark.parametrize("entry", ["main", "rollback"])
+def test_an_entry_point_takes_what_the_manual_says_of_it(entry: str) -> None:
+    assert {f"python_service_{name}" for name in specification(entry)} == set(options(entry))
+    assert set(options(entry)) <= known_variables()
+
+
+def test_a_variable_means_the_same_in_both_entry_points() -> None:
+    shared = set(options("main")) & set(options("rollback"))
+    assert shared == {"python_service_name", "python_service_keep_releases"}
+    for name in shared:
+        described = [{**options(entry)[name], "description": ""} for entry in ("main", "rollback")]
+        assert described[0] == described[1]
 
 
 @pytest.mark.parametrize("readme", ["README.md", "roles/python_service/README.md"])

@@ -1,205 +1,129 @@
-"""The id of a release and its unit."""
+"""What a release is: its program, what its unit is started with, and commands that it would not hold."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
-from module_utils.python_service_release import Parts, command_problems, describe
-from module_utils.python_service_requirements import Project
-from module_utils.python_service_source import DIRECTORY, FILE, Entry, Source
 
-ROLE = Path(__file__).resolve().parents[3] / "roles" / "python_service"
-TEMPLATE = (ROLE / "templates" / "service.j2").read_text()
+from builders import ORIGIN, contents, release, settings, source
+from python_service.module_utils.python_service.controller.release import (
+    command_problems,
+    describe,
+)
+from python_service.module_utils.python_service.controller.requirements import Project
+from python_service.module_utils.python_service.model import Health, Release
+from python_service.module_utils.python_service.source import DIRECTORY, Entry, Source
 
-
-def source(*names: str, content: str = "digest") -> Source:
-    return Source("/srv/demo", tuple(Entry(name, FILE, name == "run", content) for name in names))
-
-
-def parts(
-    *names: str,
-    code: str = "digest",
-    handler: str = "digest",
-    requirements: tuple[str, ...] = (),
-    wheelhouse: str | None = None,
-    project: Project | None = None,
-) -> Parts:
-    return Parts(
-        source=source(*(names or ("main.py", "run")), content=code),
-        project=project,
-        requirements=requirements,
-        wheelhouse=source("a.whl", content=wheelhouse) if wheelhouse else None,
-        handler=source("h.py", content=handler),
-    )
+SERVE = Project((), frozenset({"serve"}))
 
 
-PARTS = ("code", "handler", "requirements", "wheelhouse", "project")
-
-
-def release(**changes: Any) -> dict[str, Any]:
-    made_of = parts(**{key: changes.pop(key) for key in PARTS if key in changes})
-    arguments = {
-        "name": "demo",
-        "description": "Demo",
-        "command": "python -m demo --name 'a b'",
-        "require_hashes": False,
-        "python": "/usr/bin/python3",
-        "user": "demo",
-        "group": "demo",
-        "environment": {},
-        "type": "exec",
-        "logging": "auto",
-        "unit_options": {},
-        "health": {},
-        "settle": 3.0,
-        "root": "/opt",
-        **changes,
-    }
-    return describe(arguments, made_of, TEMPLATE)
-
-
-def directives(described: dict[str, Any], name: str) -> list[str]:
-    lines = described["units"]["demo.service"].splitlines()
+def directives(made: Release, name: str) -> list[str]:
+    lines = made.units["demo.service"].splitlines()
     return [line.split("=", 1)[1] for line in lines if line.startswith(f"{name}=")]
 
 
-def test_the_same_inputs_are_the_same_release() -> None:
-    assert release() == release()
+def test_a_release_says_what_it_is_made_of() -> None:
+    made = release(python="/usr/bin/python3.13", require_hashes=True, code="other")
+    assert made.source == source("main.py", "run", content="other").digest
+    assert (made.venv.python, made.venv.require_hashes) == ("/usr/bin/python3.13", True)
+    assert (made.project, made.origin) == (False, ORIGIN)
+    assert release(project=SERVE).project
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"code": "other"},
-        {"handler": "other"},
-        {"python": "/usr/bin/python3.13"},
-        {"command": "python main.py"},
-        {"environment": {"A": "1"}},
-        {"user": "other"},
-        {"unit_options": {"Service": {"Nice": 1}}},
-        {"logging": "off"},
-        {"requirements": ("flask==3.1\n",)},
-        {"wheelhouse": "digest"},
-        {"require_hashes": True},
-    ],
-    ids=str,
-)
-def test_what_determines_what_runs_determines_the_id(changes: dict[str, Any]) -> None:
-    assert release(**changes)["id"] != release()["id"]
-
-
-def test_changed_code_keeps_the_environment() -> None:
-    assert release(code="other")["environment"] == release()["environment"]
-    assert release(handler="other")["environment"] != release()["environment"]
-    for changes in (
-        {"python": "/usr/bin/python3.13"},
-        {"requirements": ("a\n",)},
-        {"requirements": ("a\n", "b\n")},
-        {"wheelhouse": "one"},
-        {"wheelhouse": "two"},
-    ):
-        assert release(**changes)["environment"] != release()["environment"]
-
-
-def test_how_it_is_accepted_is_no_part_of_the_release() -> None:
-    assert release(settle=9.0, health={"url": "http://x/"})["id"] == release()["id"]
-
-
-def test_a_project_has_its_own_programs_and_packages() -> None:
-    project = Project((), frozenset({"serve"}))
-    described = release(project=project, command="serve --port 1")
-    lib = f"/opt/demo/releases/{described['id']}/lib"
-    assert directives(described, "ExecStart") == [f"{lib}/bin/serve --port 1"]
-    assert f"PYTHONPATH={lib}" in directives(described, "Environment")
-    other = release(project=project, command="gunicorn app:app")
-    environment = f"/opt/demo/environments/{other['environment']}"
-    assert directives(other, "ExecStart") == [f"{environment}/bin/gunicorn app:app"]
-
-
-def test_the_health_check_is_completed() -> None:
-    health = release(health={"url": "http://x/"})["acceptance"]["health"]
-    assert health == {"url": "http://x/", "status": 200, "timeout": 30}
-    described = release(health={"command": "check", "timeout": 5}, environment={"A": 1})
-    health = described["acceptance"]["health"]
-    assert (health["user"], health["group"], health["timeout"]) == ("demo", "demo", 5)
-    assert health["environment"]["A"] == "1"
-    assert health["environment"]["PATH"].startswith("/opt/demo/environments/")
+def test_a_program_of_the_requirements_needs_no_source() -> None:
+    made_of = contents(requirements=("demo\n",))._replace(source=None)
+    made = describe(settings(command="demo"), made_of, ORIGIN)
+    assert made.source == Source("", ()).digest
 
 
 def test_the_unit_names_the_release_itself() -> None:
-    described = release()
-    app = f"/opt/demo/releases/{described['id']}/app"
-    assert directives(described, "WorkingDirectory") == [app]
-    assert f"PYTHON_SERVICE_RELEASE={described['id']}" in directives(described, "Environment")
+    made = release()
+    assert directives(made, "WorkingDirectory") == [f"/opt/demo/releases/{made.id}/app"]
+    assert f"PYTHON_SERVICE_RELEASE={made.id}" in directives(made, "Environment")
+    assert directives(made, "LogExtraFields") == [f"PYTHON_SERVICE_RELEASE={made.id}"]
 
 
 @pytest.mark.parametrize(
-    ("command", "start"),
+    ("command", "program", "rest"),
     [
-        ("python -m demo 'a b'", "/opt/demo/environments/{environment}/bin/python -m demo 'a b'"),
-        ("./run", "/opt/demo/releases/{id}/app/run"),
-        ("/usr/bin/env python", "/usr/bin/env python"),
+        ("python -m demo 'a b'", "/opt/demo/environments/{venv}/bin/python", " -m demo 'a b'"),
+        ("python\t-m  demo ", "/opt/demo/environments/{venv}/bin/python", " -m  demo"),
+        ("'python' -m demo", "/opt/demo/environments/{venv}/bin/python", " -m demo"),
+        ("gunicorn", "/opt/demo/environments/{venv}/bin/gunicorn", ""),
+        ("serve --port 1", "/opt/demo/releases/{id}/lib/bin/serve", " --port 1"),
+        ("./run", "/opt/demo/releases/{id}/app/run", ""),
+        ("/usr/bin/env python", "/usr/bin/env", " python"),
     ],
 )
-def test_the_first_word_is_looked_up(command: str, start: str) -> None:
-    described = release(command=command)
-    assert directives(described, "ExecStart") == [start.format(**described)]
+def test_the_first_word_is_looked_up(command: str, program: str, rest: str) -> None:
+    made = release(command=command, project=SERVE)
+    (process,) = made.processes
+    assert process.program == program.format(id=made.id, venv=made.venv.id)
+    assert directives(made, "ExecStart") == [process.program + rest]
 
 
-def test_unit_options_come_last_in_their_section() -> None:
-    described = release(
-        unit_options={
-            "Unit": {"Documentation": ["a:1", "b:2"]},
-            "Service": {"Restart": "always", "PrivateTmp": False, "Nice": 5},
-            "Install": {"Alias": "x.service"},
-        }
-    )
-    assert directives(described, "Documentation") == ["a:1", "b:2"]
-    assert directives(described, "Restart") == ["on-failure", "always"]
-    assert directives(described, "PrivateTmp") == ["yes", "no"]
-    assert directives(described, "Nice") == ["5"]
-    text = described["units"]["demo.service"]
-    order = ["[Unit]", "Documentation=b:2", "[Service]", "Restart=always", "[Install]", "Alias="]
-    assert sorted(order, key=text.index) == order
+def test_what_the_release_brings_comes_first() -> None:
+    made = release()
+    venv = f"/opt/demo/environments/{made.venv.id}/bin"
+    (path,) = [line for line in directives(made, "Environment") if line.startswith("PATH=")]
+    assert path.startswith(f"PATH={venv}:/usr/local/sbin:")
+    assert "PYTHONPATH" not in made.units["demo.service"]
 
 
-def test_text_of_users_is_never_a_template() -> None:
-    described = release(description="{{ 7 * 7 }}", environment={"A": "{% raw %}"})
-    assert directives(described, "Description") == ["{{ 7 * 7 }}"]
-    assert '"A={%% raw %%}"' in directives(described, "Environment")
+def test_a_project_has_its_own_programs_and_packages() -> None:
+    made = release(project=SERVE)
+    lib = f"/opt/demo/releases/{made.id}/lib"
+    venv = f"/opt/demo/environments/{made.venv.id}/bin"
+    (path,) = [line for line in directives(made, "Environment") if line.startswith("PATH=")]
+    assert path.startswith(f"PATH={lib}/bin:{venv}:")
+    assert f"PYTHONPATH={lib}" in directives(made, "Environment")
+
+
+def test_a_release_says_how_it_is_proven() -> None:
+    (process,) = release(settle=1.5).processes
+    assert (process.unit, process.settle, process.health) == ("demo.service", 1.5, None)
+    (process,) = release(health={"url": "http://127.0.0.1/"}).processes
+    assert process.health == Health(timeout=30, url="http://127.0.0.1/", status=200)
+    (process,) = release(health={"command": "check it", "timeout": 5}).processes
+    assert process.health == Health(timeout=5, command="check it")
 
 
 @pytest.mark.parametrize(
     "command",
-    ["python main.py", "python3 ./main.py x", "python -m anything", "./run", "/bin/x", "python"],
+    [
+        *("python main.py", "python3 ./main.py x", "python3.13 main.py", "python -u main.py"),
+        *("python -m anything", "python", "python /usr/bin/x", "./run", "/bin/x"),
+    ],
 )
 def test_a_command_that_the_release_holds(command: str) -> None:
-    assert command_problems(command, parts("main.py", "run")) == []
+    assert command_problems(command, contents()) == []
 
 
 @pytest.mark.parametrize(
     ("command", "problem"),
     [
-        ("gunicorn app:app", "'gunicorn' is not in the service's environment"),
+        ("gunicorn app:app", "'gunicorn' is not in the service's virtual environment"),
         ("python other.py", "other.py is not in the source; name a file of python_service_src"),
         ("./other", "./other is not in the source"),
         ("./main.py", "./main.py is not executable; chmod +x"),
     ],
 )
 def test_a_command_that_the_release_does_not_hold(command: str, problem: str) -> None:
-    (found,) = command_problems(command, parts("main.py", "run"))
+    (found,) = command_problems(command, contents())
     assert found.startswith("python_service_command: ")
     assert problem in found
 
 
-def test_what_requirements_bring_is_looked_for_on_the_host() -> None:
-    assert command_problems("gunicorn x", parts(requirements=("gunicorn\n",))) == []
+@pytest.mark.parametrize("brings", [{"requirements": ("gunicorn\n",)}, {"project": SERVE}])
+def test_what_pip_brings_is_looked_for_on_the_host(brings: dict[str, object]) -> None:
+    assert command_problems("gunicorn x", contents(**brings)) == []  # type: ignore[arg-type]
 
 
-def test_a_directory_is_no_program() -> None:
+def test_a_package_directory_is_a_program_of_python() -> None:
     directory = Source("/srv", (Entry("run", DIRECTORY, False, ""),))
-    assert (
-        command_problems("python run", parts()._replace(source=directory)) == []
-    )  # a package directory: python(1)
+    assert command_problems("python run", contents()._replace(source=directory)) == []
+
+
+def test_without_a_source_no_file_of_it_can_run() -> None:
+    made_of = contents(requirements=("demo\n",))._replace(source=None)
+    assert command_problems("python main.py", made_of) != []
+    assert command_problems("demo", made_of) == []

@@ -1,0 +1,84 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""Pack the parts of a release, send them as one archive, and have the host deploy it."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+try:
+    from ..module_utils.python_service.controller.action import ServiceAction
+    from ..module_utils.python_service.controller.contents import pack_contents
+    from ..module_utils.python_service.controller.installer import find_installer
+    from ..module_utils.python_service.controller.plan import Plan, deploy_options, plan, stages
+    from ..module_utils.python_service.errors import ServiceError
+except ImportError:
+    # The plugins of a role are in no package, and Ansible imports no module_utils of a role here.
+    from pathlib import Path
+
+    import ansible.module_utils
+
+    _UTILITIES = str(Path(__file__).resolve().parents[1] / "module_utils")
+    if _UTILITIES not in ansible.module_utils.__path__:
+        ansible.module_utils.__path__.append(_UTILITIES)
+    from ansible.module_utils.python_service.controller.action import ServiceAction
+    from ansible.module_utils.python_service.controller.contents import pack_contents
+    from ansible.module_utils.python_service.controller.installer import find_installer
+    from ansible.module_utils.python_service.controller.plan import (
+        Plan,
+        deploy_options,
+        plan,
+        stages,
+    )
+    from ansible.module_utils.python_service.errors import ServiceError
+
+
+class ActionModule(ServiceAction):
+    """The controller's half of `library/python_service_deploy.py`; ``plan`` is what the plan gave.
+
+    With ``async``, the host works in the background and Ansible says that it goes on.
+    """
+
+    _supports_async = True
+
+    def perform(self, variables: dict[str, Any]) -> dict[str, Any]:
+        given = self._task.args["plan"]
+        outcome = given["outcome"]
+        if outcome["changed"] and not self._task.check_mode:
+            return self._deploy(given, variables)
+        # Ansible asks of a task that may be in the background whether it has ended.
+        return {**outcome, "diff": [*given["source_diff"], *outcome["diff"]], "finished": 1}
+
+    def _deploy(self, given: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        arguments = given["arguments"]
+        planned = plan(arguments, given["by"], self.cache)
+        if planned.release.id != given["release"]:
+            # Also what the release is installed from may have changed, beside the source.
+            raise ServiceError(
+                f"the files that {given['name']} is deployed from changed during the deploy; deploy again"
+            )
+        options = {
+            **deploy_options(planned, arguments),
+            "by": given["by"],
+            "source_diff": given["source_diff"],
+        }
+        if stages(given["outcome"]):
+            options["archive"] = self._send(planned, given["python"])
+        return self.on_host(
+            "python_service_deploy", options, variables, wrap_async=self._task.async_val
+        )
+
+    def _send(self, planned: Plan, python: list[int]) -> str:
+        """Put the archive into a temporary directory on the host; returns its path there."""
+        contents = planned.contents
+        installer, name = None, planned.release.id
+        if contents.installs:
+            found = find_installer(python, planned.settings.wheelhouse)
+            installer, name = found.path, f"{name}-pip-{found.version}"
+        archive = self.cache.archive(name, functools.partial(pack_contents, contents, installer))
+        self._make_tmp_path()
+        shell = self._connection._shell
+        remote: str = shell.join_path(shell.tmpdir, "release.tar.gz")
+        self._transfer_file(archive, remote)
+        return remote

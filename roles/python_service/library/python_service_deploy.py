@@ -1,0 +1,134 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""Stage a release, make it the one that runs, and prove it; the host's half of the action of this name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: python_service_deploy
+short_description: Stage a release and make it the one that runs
+description:
+  - Makes the release and its virtual environment from one archive, each whole or not at all,
+    where the host lacks them.
+  - Installs the release's units, starts, restarts or stops the service and enables or
+    disables it, each only where it is needed, and accepts the release when
+    it is ready, stays up and is healthy.
+  - A release that is not accepted is replaced by the one before it, and the module fails
+    with the reason, the journal's words, and what runs now. A first release that fails
+    leaves nothing running and nothing enabled.
+  - Restarts exactly when what runs is not what is wanted. Only one run at a time changes a service.
+options:
+  name:
+    description: Name of the service.
+    type: str
+    required: true
+  root:
+    description: Directory that holds the service's own directory.
+    type: path
+    required: true
+  release:
+    description: The wanted release, as C(release_to_json) of the role's C(model) writes it.
+    type: dict
+    required: true
+  state:
+    description: Whether the service runs.
+    type: str
+    choices: [started, stopped]
+    default: started
+  enabled:
+    description: Whether it starts at boot.
+    type: bool
+    default: true
+  keep_releases:
+    description: How many releases that were in place stay on the host.
+    type: int
+    default: 5
+  by:
+    description: Who deploys, for the history, and for others who find the service locked.
+    type: str
+    required: true
+  source_diff:
+    description: What the release changes in the files of the source, as a diff shows it.
+    type: list
+    elements: dict
+    default: []
+  archive:
+    description: The release's parts on the host, a gzip-compressed tar. Set by the action.
+    type: path
+author: the python_service authors
+"""
+
+EXAMPLES = r"""
+- name: Deploy the release
+  python_service_deploy:
+    name: demo
+    root: /opt
+    release: "{{ release }}"
+    by: admin@controller
+"""
+
+RETURN = r"""
+release:
+  description: Id of the release that is in place now.
+  type: str
+  returned: always
+previous:
+  description: Id of the release to go back to from it, if there is one.
+  type: str
+  returned: always
+restarted:
+  description: Whether the service was started or restarted.
+  type: bool
+  returned: always
+rolled_back:
+  description: Whether the release before it was put back.
+  type: bool
+  returned: always
+steps:
+  description: What was done, or would be, a line each.
+  type: list
+  elements: str
+  returned: success
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.python_service.host.activation import activate
+from ..module_utils.python_service.host.decide import Desired
+from ..module_utils.python_service.host.lock import locked
+from ..module_utils.python_service.host.module import DEPLOY_OPTIONS, run_module
+from ..module_utils.python_service.host.observe import observe_for
+from ..module_utils.python_service.host.outcome import predict
+from ..module_utils.python_service.host.steps import Request
+from ..module_utils.python_service.host.systemd import Systemd
+from ..module_utils.python_service.layout import Layout
+
+OPTIONS = {
+    **DEPLOY_OPTIONS,
+    "by": {"type": "str", "required": True},
+    "source_diff": {"type": "list", "elements": "dict", "default": []},
+    "archive": {"type": "path"},
+}
+
+
+def deploy(given: Mapping[str, Any], check: bool) -> dict[str, Any]:
+    layout = Layout(given["root"], given["name"])
+    desired = Desired.from_options(given)
+    if check:
+        return predict(layout, observe_for(layout, Systemd(), desired), desired).facts()
+    with locked(layout, given["by"]):
+        request = Request("deploy", given["by"], given["archive"])
+        facts = activate(layout, Systemd(), desired, request).facts()
+    return {**facts, "diff": [*given["source_diff"], *facts["diff"]]}
+
+
+def main() -> None:
+    run_module(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), deploy)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""What the role's actions have in common: their input, their errors, their calls to the host."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleActionFail, AnsibleValueOmittedError
+from ansible.plugins.action import ActionBase
+
+from ..errors import ServiceError
+from .manual import PREFIX, defaults, specification
+from .run_cache import RunCache
+from .validation import validate
+
+#: Arguments that are paths on the controller.
+_PATHS = ("src", "requirements", "wheelhouse")
+
+
+class ServiceAction(ActionBase):  # type: ignore[misc]
+    """An action of the role: `perform` is what it does, and here is what becomes of its errors."""
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        try:
+            if self.under_mitogen and "." not in self._task.resolved_action:
+                raise ServiceError(
+                    "Mitogen cannot find the modules of a role; use the collection "
+                    "pyservice.python_service, or another strategy for this play"
+                )
+            return {**result, **self.perform(task_vars or {})}
+        except ServiceError as error:
+            # The message is whole: Ansible would append to it what it was raised from.
+            raise AnsibleActionFail(str(error), result=error.facts) from None
+
+    @abstractmethod
+    def perform(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Do the action's work with all variables of the host; its result.
+
+        Raises `ServiceError`.
+        """
+
+    @property
+    def under_mitogen(self) -> bool:
+        """Whether Mitogen took over the connection to the host."""
+        kinds = type(self._connection).__mro__
+        return any(kind.__module__.startswith("ansible_mitogen.") for kind in kinds)
+
+    @property
+    def cache(self) -> RunCache:
+        """What all hosts of this run share."""
+        return RunCache(constants.DEFAULT_LOCAL_TMP)
+
+    def arguments(self, entry: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The role's variables for an entry point, checked, by names without the prefix.
+
+        Paths on the controller are absolute, and ``directory`` is where those
+        in a list of requirements begin. A variable that is omitted counts as not given.
+        """
+        arguments = validate(entry, self._given(entry, variables), variables)
+        for name in _PATHS:
+            path = arguments.get(name)
+            if isinstance(path, str) and path:
+                arguments[name] = self._loader.path_dwim(path)
+        return {**arguments, "directory": self._loader.get_basedir()}
+
+    def _given(self, entry: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        given, instead = {}, defaults(entry)
+        for name in specification(entry):
+            if PREFIX + name not in variables:
+                continue
+            try:
+                given[name] = self._templar.template(variables[PREFIX + name])
+            except AnsibleValueOmittedError:
+                # Whoever omits a variable has hidden the role's own default of it.
+                if name in instead:
+                    given[name] = self._templar.template(instead[name])
+        return given
+
+    def on_host(
+        self, module: str, arguments: dict[str, Any], variables: dict[str, Any], **options: Any
+    ) -> dict[str, Any]:
+        """Run a module on the host; its result. Raises `ServiceError` where it failed."""
+        # By its full name: Mitogen looks for a short one in no collection.
+        collection = self._task.resolved_action.split(".")[:-1]
+        result: dict[str, Any] = self._execute_module(
+            module_name=".".join([*collection, module]),
+            module_args=arguments,
+            task_vars=variables,
+            **options,
+        )
+        if result.get("failed") or result.get("unreachable"):
+            facts = {key: value for key, value in result.items() if key != "msg"}
+            raise ServiceError(result.get("msg", f"{module} failed on the host"), **facts)
+        return result
+
+
+def requester() -> str:
+    """Who runs this on the controller, as histories and locks name them: user@host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # an account that the system has no name for
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

@@ -1,0 +1,121 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""The plan of a deploy: which release the variables mean, and what a host is asked about it."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import subprocess
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..errors import ServiceError
+from ..foreign import printable
+from ..model import Release, release_to_json
+from ..source import short_text
+from .contents import Contents, gather
+from .release import command_problems, describe
+from .run_cache import RunCache
+from .settings import Settings, settings_of
+from .validation import words_of
+
+#: Lines of a diff's list of files.
+MOST_LISTED = 50
+
+
+class Plan(NamedTuple):
+    """A release that is to be deployed, with what it is made of."""
+
+    settings: Settings
+    contents: Contents
+    release: Release
+
+
+def plan(arguments: Mapping[str, Any], by: str, cache: RunCache) -> Plan:
+    """The plan for arguments that `validation.validate` gave; ``by`` is who asks.
+
+    Raises `ServiceError` for what could not become a release.
+    """
+    settings = settings_of(arguments)
+    with cache.digests() as known:
+        contents = gather(settings, known)
+    found = command_problems(settings.main.command, contents)
+    if found:
+        raise ServiceError("\n".join(found))
+    now = datetime.datetime.now(datetime.timezone.utc)
+    origin = {
+        "created": now.isoformat(timespec="seconds"),
+        "by": by,
+        "revision": _revision(contents.source.root) if contents.source else None,
+    }
+    return Plan(settings, contents, describe(settings, contents, origin))
+
+
+def deploy_options(planned: Plan, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What the modules that look at and make a deploy are given."""
+    return {
+        "name": planned.settings.layout.name,
+        "root": planned.settings.layout.root,
+        "release": release_to_json(planned.release),
+        "state": arguments["state"],
+        "enabled": arguments["enabled"],
+        "keep_releases": arguments["keep_releases"],
+    }
+
+
+def look_options(planned: Plan, arguments: Mapping[str, Any], *, diff: bool) -> dict[str, Any]:
+    """What the module `python_service_look` is given; with ``diff``, the source's files as well."""
+    program = words_of(planned.settings.main.command)[0]
+    source = planned.contents.source
+    files = {path: entry.content for path, entry in source.files.items()} if source else {}
+    return {
+        **deploy_options(planned, arguments),
+        "user": planned.settings.user,
+        "group": planned.settings.group,
+        "program": program if program.startswith("/") else None,
+        "files": files if diff else None,
+    }
+
+
+def stages(outcome: Mapping[str, Any]) -> bool:
+    """Whether a deploy that would have this outcome needs what the release is made of."""
+    return any(step.startswith("stage ") for step in outcome["steps"])
+
+
+def source_diff(contents: Contents, changes: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What Ansible shows of the source's changes: a list of files, then the texts of some."""
+    listed = [
+        f"{sign} {path}"
+        for sign, kind in (("+", "added"), ("~", "changed"), ("-", "removed"))
+        for path in changes[kind]
+    ]
+    if not listed:
+        return []
+    more = len(listed) - MOST_LISTED
+    if more > 0:
+        listed[MOST_LISTED:] = [f"… and {more} more"]
+    shown = [{"prepared": "\n".join(["files (+ added, ~ changed, - removed)", *listed]) + "\n"}]
+    for path, before in changes["texts"].items():
+        after: str | None = ""
+        if path in changes["changed"] and contents.source:
+            source = contents.source
+            after = short_text(os.path.join(source.root, source.files[path].path))
+        if before is None or after is None:
+            shown.append({"prepared": f"{path}: not shown, since it is long or no text\n"})
+        else:
+            texts = {"before": printable(before), "after": printable(after)}
+            shown.append({"before_header": path, "after_header": path, **texts})
+    return shown
+
+
+def _revision(directory: str) -> str | None:
+    """Commit of a source that stands in a git work tree, with ``-dirty`` where it was changed."""
+    command = ["git", "-C", directory, "describe", "--always", "--abbrev=40", "--dirty"]
+    try:
+        result = subprocess.run(
+            [*command, "--exclude=*"], capture_output=True, text=True, check=False, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() or None

@@ -1,0 +1,152 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""What a release is: everything that determines what runs, and the id that is its digest.
+
+The same inputs are the same release on every host, so nothing here looks at
+one: the id is known before the host is asked anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ..model import Process, Release, Venv
+from ..source import FILE, Source, combined_digest
+from .contents import Contents
+from .settings import ProcessSettings, Settings
+from .units import service_unit
+from .validation import problem, words_of
+
+#: Characters of a SHA-256 that name a release or a venv: 48 bits, enough to tell
+#: a service's releases apart, and short enough to read out.
+ID_LENGTH = 12
+_PYTHON = re.compile(r"python(3(\.\d+)?)?")
+_SYSTEM_PATH = [
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+]
+
+
+def describe(settings: Settings, contents: Contents, origin: Mapping[str, Any]) -> Release:
+    """The release of these contents that the settings ask for; ``origin`` is for people."""
+    source = (contents.source or Source("", ())).digest
+    venv = Venv(_venv_id(settings, contents), settings.python, settings.require_hashes)
+    # Units and programs name the release: its id is the digest of those that do not name one yet.
+    nameless = _units(settings, contents, "", venv)
+    processes = [asdict(process) for process in _processes(settings, contents, "", venv)]
+    proofs = json.dumps(processes, sort_keys=True)
+    release = combined_digest([source, venv.id, *nameless, *nameless.values(), proofs])[:ID_LENGTH]
+    return Release(
+        id=release,
+        source=source,
+        venv=venv,
+        project=contents.project is not None,
+        units=_units(settings, contents, release, venv),
+        processes=_processes(settings, contents, release, venv),
+        origin=origin,
+    )
+
+
+def command_problems(command: str, contents: Contents) -> list[str]:
+    """What a command names that the release would not hold, as far as can be told here."""
+    words = words_of(command)
+    program = words[0]
+    entries = contents.source.entries if contents.source else ()
+    files = {entry.path: entry for entry in entries}
+    if program.startswith("./"):
+        entry = files.get(program[2:])
+        if entry is None:
+            return [_absent(program)]
+        if entry.kind == FILE and not entry.executable:
+            said = f"{program} is not executable; chmod +x it in python_service_src"
+            return [problem("command", said)]
+    elif _PYTHON.fullmatch(program):
+        script = words[1] if len(words) > 1 else "-"
+        if not script.startswith(("-", "/")) and os.path.normpath(script) not in files:
+            return [_absent(script)]
+    elif not (program.startswith("/") or contents.installs):
+        said = (
+            f"{program!r} is not in the service's virtual environment; add what brings it to "
+            "python_service_requirements, or write 'python …', an absolute path on the host, "
+            "or ./ followed by a file of the source"
+        )
+        return [problem("command", said)]
+    return []
+
+
+def _absent(name: str) -> str:
+    return problem("command", f"{name} is not in the source; name a file of python_service_src")
+
+
+def _venv_id(settings: Settings, contents: Contents) -> str:
+    return combined_digest(
+        [
+            settings.python,
+            contents.handler.digest,
+            *contents.requirements,
+            f"require_hashes={settings.require_hashes}",
+            contents.wheelhouse.digest if contents.wheelhouse else "",
+        ]
+    )[:ID_LENGTH]
+
+
+def _program(
+    settings: Settings, process: ProcessSettings, contents: Contents, release: str, venv: Venv
+) -> str:
+    """Absolute path of the first word of a process's command."""
+    layout = settings.layout
+    word = words_of(process.command)[0]
+    if word.startswith("/"):
+        return word
+    if word.startswith("./"):
+        return os.path.join(layout.app(release), word[2:])
+    if contents.project and word in contents.project.scripts:
+        return os.path.join(layout.release(release), "lib", "bin", word)
+    return os.path.join(layout.venv(venv.id), "bin", word)
+
+
+def _paths(settings: Settings, contents: Contents, release: str, venv: Venv) -> dict[str, str]:
+    """Variables that lead to the release's own programs and packages."""
+    layout = settings.layout
+    path = [os.path.join(layout.venv(venv.id), "bin"), *_SYSTEM_PATH]
+    if contents.project is None:
+        return {"PATH": ":".join(path)}
+    lib = os.path.join(layout.release(release), "lib")
+    return {"PATH": ":".join([os.path.join(lib, "bin"), *path]), "PYTHONPATH": lib}
+
+
+def _processes(
+    settings: Settings, contents: Contents, release: str, venv: Venv
+) -> tuple[Process, ...]:
+    return tuple(
+        Process(
+            unit=process.unit,
+            program=_program(settings, process, contents, release, venv),
+            settle=process.settle,
+            health=process.health,
+        )
+        for process in settings.processes
+    )
+
+
+def _units(settings: Settings, contents: Contents, release: str, venv: Venv) -> dict[str, str]:
+    paths = _paths(settings, contents, release, venv)
+    return {
+        process.unit: service_unit(
+            settings,
+            process,
+            release,
+            _program(settings, process, contents, release, venv),
+            paths,
+        )
+        for process in settings.processes
+    }

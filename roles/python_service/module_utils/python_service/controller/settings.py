@@ -1,0 +1,96 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""What the role was asked for, typed; made once from its variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..layout import Layout
+from ..model import Health
+
+
+@dataclass(frozen=True)
+class ProcessSettings:
+    """What is asked for of one process.
+
+    ``environment`` has texts, ``unit_options`` values by directive by section.
+    """
+
+    unit: str
+    command: str
+    type: str
+    environment: Mapping[str, str]
+    unit_options: Mapping[str, Mapping[str, Any]]
+    health: Health | None
+    settle: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked for of a service; see meta/argument_specs.yml for the variables.
+
+    ``src``, ``wheelhouse`` and ``requirements``, where that is the path of a
+    file, are absolute; ``directory`` is what paths in a list of requirements
+    are relative to.
+    """
+
+    layout: Layout
+    description: str
+    src: str | None
+    exclude: Sequence[str]
+    requirements: str | Sequence[str]
+    require_hashes: bool
+    wheelhouse: str | None
+    directory: str
+    python: str
+    user: str
+    group: str
+    logging: str
+    main: ProcessSettings
+
+    @property
+    def processes(self) -> tuple[ProcessSettings, ...]:
+        return (self.main,)
+
+
+def settings_of(arguments: Mapping[str, Any]) -> Settings:
+    """The settings that arguments mean which `validation.validate` gave."""
+    layout = Layout(arguments["root"], arguments["name"])
+    environment = {name: str(value) for name, value in arguments["environment"].items()}
+    return Settings(
+        layout=layout,
+        description=arguments["description"],
+        src=arguments.get("src"),
+        exclude=arguments["exclude"],
+        requirements=arguments["requirements"] or [],
+        require_hashes=arguments["require_hashes"],
+        wheelhouse=arguments.get("wheelhouse"),
+        directory=arguments["directory"],
+        python=arguments["python"],
+        user=arguments["user"],
+        group=arguments["group"],
+        logging=arguments["logging"],
+        main=ProcessSettings(
+            unit=layout.main_unit,
+            command=arguments["command"],
+            type=arguments["type"],
+            environment=environment,
+            unit_options=arguments["unit_options"],
+            health=_health(arguments["health"]),
+            settle=float(arguments["settle"]),
+        ),
+    )
+
+
+def _health(given: Mapping[str, Any]) -> Health | None:
+    if not given:
+        return None
+    return Health(
+        timeout=float(given.get("timeout", 30)),
+        url=given.get("url"),
+        status=int(given.get("status", 200)),
+        command=given.get("command"),
+    )

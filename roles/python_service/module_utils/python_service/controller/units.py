@@ -1,0 +1,90 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""Text for systemd's unit files, by the rules of systemd.syntax(7).
+
+What the role's user wrote goes into a unit through these functions alone. The
+template holds the form of a unit, and no user's text is ever rendered as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+
+from .manual import ROLE
+from .settings import ProcessSettings, Settings
+from .validation import SECTIONS
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(ROLE / "templates"),
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    undefined=jinja2.StrictUndefined,
+    # A unit file is neither HTML nor XML; the functions below quote for it.
+    autoescape=False,  # noqa: S701
+)
+
+
+def service_unit(
+    settings: Settings,
+    process: ProcessSettings,
+    release: str,
+    program: str,
+    paths: Mapping[str, str],
+) -> str:
+    """The text of a process's unit.
+
+    ``program`` is the path that the first word of the command stands for, and
+    ``paths`` are variables that lead to the release's own programs and packages.
+    """
+    rest = "".join(process.command.split(maxsplit=1)[1:])
+    return _TEMPLATES.get_template("service.j2").render(
+        name=settings.layout.name,
+        description=text(settings.description),
+        type=process.type,
+        logging=settings.logging,
+        command=f"{program} {rest}".strip(),
+        app=settings.layout.app(release),
+        user=settings.user,
+        group=settings.group,
+        paths=paths,
+        release=release,
+        assignments=[assignment(name, value) for name, value in process.environment.items()],
+        options={
+            section: option_lines(process.unit_options.get(section, {})) for section in SECTIONS
+        },
+    )
+
+
+def text(value: str) -> str:
+    """``value`` for a directive that expands specifiers but knows no quotes."""
+    return value.replace("%", "%%")
+
+
+def assignment(name: str, value: str) -> str:
+    """One quoted ``NAME=value`` of ``Environment=``, which arrives as it is written.
+
+    Source: systemd.exec(5), ``Environment=``: C escapes and specifiers are
+    expanded there, and ``$`` means nothing.
+    """
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
+    return text(f'"{name}={quoted}"')
+
+
+def option_lines(options: Mapping[str, Any]) -> list[str]:
+    """The lines of one section, in the order given; a list is one line an item."""
+    lines = []
+    for directive, value in options.items():
+        values = value if isinstance(value, list) else [value]
+        lines += [f"{directive}={_option(item)}" for item in values]
+    return lines
+
+
+def _option(value: Any) -> str:
+    """A value of ``unit_options`` as systemd writes it: text, number or boolean."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

@@ -1,0 +1,160 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""Make a release the one that runs, prove that it does, and else put back what was there before.
+
+What has to be done is found by looking at the host each time, never by
+remembering what an earlier step changed: a run that was cut off is finished by
+the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from ..errors import ServiceError
+from ..foreign import printable
+from ..layout import Layout
+from ..model import Release
+from . import history, venv
+from .decide import Desired, Observed, Step, decide, started_units
+from .journal import state
+from .observe import observe_for
+from .outcome import Outcome, predict
+from .releases import read_release
+from .staging import clean
+from .steps import Change, Hands, Request
+from .systemd import Systemd
+
+#: Steps that nothing that runs depends on: they come when the release counts.
+_AFTERWARDS: Collection[str] = ("prune",)
+
+
+def activate(layout: Layout, systemd: Systemd, desired: Desired, request: Request) -> Outcome:
+    """Make the host be as desired, from staging to pruning. The caller holds the lock.
+
+    Raises `ServiceError` where that did not end well, after everything was put
+    back; its facts are those of an `Outcome`.
+    """
+    clean(layout)
+    change = Change(layout, systemd, desired, request, observe_for(layout, systemd, desired))
+    outcome = predict(layout, change.observed, desired)
+    hands = Hands(change)
+    try:
+        hands.carry_out([step for step in outcome.steps if step.action not in _AFTERWARDS])
+    except BaseException as error:
+        # Any end but success goes back, whatever it was.
+        raise _Failure(change).of(error, hands.done) from error
+    try:
+        hands.carry_out([step for step in outcome.steps if step.action in _AFTERWARDS])
+    except OSError as error:
+        outcome.warnings.append(
+            f"release {desired.id} runs, but old releases could not be removed: {error}"
+        )
+    return outcome
+
+
+class _Failure:
+    """What is done and said where a deploy did not end well."""
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+        self._layout = change.layout
+        self._systemd = change.systemd
+
+    def of(self, error: BaseException, done: list[Step]) -> ServiceError:
+        """Put back what was there before; the error that tells of it all."""
+        reason = str(error) if isinstance(error, ServiceError) else printable(repr(error))
+        if all(step.action in ("distrust", "stage") for step in done):
+            self._note(history.FAILED, reason)
+            words = (
+                f"The release of {self._layout.name} could not be staged; what runs is untouched."
+            )
+            last = history.in_place(self._change.observed.events)
+            return self._error([words, reason], last.after if last else None)
+        self._note(history.REJECTED, reason)
+        before = self._before()
+        if before is not None and before.id == self._change.desired.id:
+            # There is no other to go back to, and systemd goes on trying this one.
+            status = self._systemd.status([self._layout.main_unit])[self._layout.main_unit]
+            words = f"There is no other release to go back to; the service is {state(status)}."
+            return self._error([reason, words], before.id)
+        said = f"Release {self._change.desired.id} was not accepted."
+        back, ending = self._go_back(before)
+        told = [said, reason, ending]
+        return self._error(told, before.id if before else None, back=before if back else None)
+
+    def _before(self) -> Desired | None:
+        """What was there: the release that the history, the link or what runs tells of, as it was."""
+        last = history.in_place(self._change.observed.events)
+        others = [self._change.observed.current, *self._change.observed.running]
+        candidates = [
+            last.after if last else None,
+            # What runs of a first deploy that was cut off never counted.
+            *(name for name in others if name != self._change.desired.id),
+        ]
+        for name in candidates:
+            release = read_release(self._layout, name) if name else None
+            if release and venv.is_whole(self._layout, release.venv.id):
+                return as_it_was(self._change.observed, release, self._change.desired)
+        return None
+
+    def _go_back(self, before: Desired | None) -> tuple[bool, str]:
+        """Whether the release of before is back, and what runs now, as a sentence."""
+        if before is None and history.in_place(self._change.observed.events):
+            return (
+                False,
+                "No release to go back to is complete on the host; the new one stays in place.",
+            )
+        target = before or Desired(
+            keep=self._change.desired.keep, spare=[str(self._change.desired.id)]
+        )
+        try:
+            observed = observe_for(self._layout, self._systemd, target)
+            back = replace(self._change, desired=target, observed=observed)
+            steps = [step for step in decide(observed, target) if step.action != "record"]
+            Hands(back).carry_out(steps)
+        except Exception as error:  # noqa: BLE001 - what it was is said, beside why it came to this
+            what = f"Release {before.id}" if before else "What was there"
+            return False, f"{what} was put back, but does not come up either:\n{error}"
+        if before is None:
+            return False, "It was the first one, so nothing runs, and nothing starts at boot."
+        ending = "runs again" if before.active else "is back, stopped as it was"
+        return True, f"Release {before.id} {ending}."
+
+    def _note(self, result: str, reason: str) -> None:
+        """Write the history, if there is one: nothing more can be done about it than is being done."""
+        try:
+            history.append(
+                self._layout, self._change.event(self._change.desired.id, result, reason)
+            )
+        except OSError:
+            return
+
+    def _error(
+        self, words: list[str], release: str | None, back: Desired | None = None
+    ) -> ServiceError:
+        """The error; ``release`` is the one that is in place now, ``back`` what was put back."""
+        facts = Outcome(
+            release=release,
+            previous=history.previous(self._change.observed.events, release),
+            restarted=bool(back and back.active),
+            rolled_back=back is not None,
+        ).facts()
+        return ServiceError("\n".join(words), **{**facts, "changed": back is not None})
+
+
+def as_it_was(observed: Observed, release: Release, like: Desired) -> Desired:
+    """A release that runs if anything of the service did, and is enabled if anything was.
+
+    Not each unit by itself: of a run that was cut off before, some may be stopped.
+    """
+    units = [unit for process in release.processes for unit in started_units(process)]
+    own = [unit for name, unit in observed.units.items() if name in {*units, *like.texts}]
+    return replace(
+        like,
+        release=release,
+        active=units if any(unit.state != "inactive" for unit in own) else (),
+        enabled=units if any(unit.enabled == "enabled" for unit in own) else (),
+        spare=[*like.spare, *([like.id] if like.id else [])],
+    )

@@ -1,0 +1,332 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""What has to be done for a host to be as it is wanted: a pure function of both.
+
+A deploy, a way back and a removal differ in what is desired, and in nothing
+else. Check mode shows the steps, and a run carries them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ..model import Process, Release, anonymous, release_from_json
+from . import history
+from .history import Event
+from .systemd import BUSY, UP
+
+#: States of a unit's file for which enabling has nothing to do, or is done.
+_SETTLED = ("enabled", "static", "indirect", "generated", "alias")
+
+
+@dataclass(frozen=True)
+class ObservedUnit:
+    """A unit, or a drop-in of one, as it is on the host.
+
+    ``text`` is None where it is not installed, ``state`` is systemd's
+    ``ActiveState``, ``enabled`` its ``UnitFileState``, ``fragment`` the path of the
+    file that systemd loaded. ``release`` is the id of the release that its
+    invocation was started from, and ``runs`` the fingerprint of that (`Release.fingerprint`),
+    None where nothing runs, or where that cannot be told or is not whole any more.
+    """
+
+    text: str | None = None
+    state: str = "inactive"
+    enabled: str = ""
+    reload: bool = False
+    release: str | None = None
+    runs: str | None = None
+    invocation: str = ""
+    fragment: str = ""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is on the host of a service.
+
+    ``units`` are those that are the service's or are wanted to be, by name.
+    ``current`` is the release that people are shown. ``releases`` are those on
+    the host with the ids of their venvs, ``unreadable`` those of which that
+    cannot be told. ``staged`` says that the wanted release and its venv are there and whole.
+    """
+
+    units: Mapping[str, ObservedUnit] = field(default_factory=dict)
+    current: str | None = None
+    events: tuple[Event, ...] = ()
+    releases: Mapping[str, str] = field(default_factory=dict)
+    unreadable: Collection[str] = ()
+    venvs: Collection[str] = ()
+    staged: bool = True
+
+    @property
+    def running(self) -> list[str]:
+        """Releases that processes were started from."""
+        return sorted({unit.release for unit in self.units.values() if unit.release})
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What a host should have of a service; without a ``release``, nothing that runs.
+
+    ``drop_ins`` are what this host adds to the release's units, ``active`` the
+    units that are to run and ``enabled`` those to be started at boot. ``keep``
+    is how many releases that were in place stay, and ``spare`` are others that do.
+    """
+
+    release: Release | None = None
+    drop_ins: Mapping[str, str] = field(default_factory=dict)
+    active: Collection[str] = ()
+    enabled: Collection[str] = ()
+    keep: int = 1
+    spare: Collection[str] = ()
+
+    @classmethod
+    def of(cls, release: Release, *, started: bool, enabled: bool, keep: int) -> Desired:
+        """A release with all of its processes, running or not."""
+        units = [unit for process in release.processes for unit in started_units(process)]
+        return cls(
+            release, active=units if started else (), enabled=units if enabled else (), keep=keep
+        )
+
+    @classmethod
+    def from_options(cls, given: Mapping[str, Any]) -> Desired:
+        """What the options ``release``, ``state``, ``enabled`` and ``keep_releases`` of a module want."""
+        return cls.of(
+            release_from_json(given["release"]),
+            started=given["state"] == "started",
+            enabled=given["enabled"],
+            keep=given["keep_releases"],
+        )
+
+    @property
+    def id(self) -> str | None:
+        return self.release.id if self.release else None
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Everything that is to be installed, by name."""
+        return {**(self.release.units if self.release else {}), **self.drop_ins}
+
+
+class Step(NamedTuple):
+    """One thing to do: a word for it, and what to do it to.
+
+    ========== ===========================================================
+    stage      make a release, and its venv, from what was sent
+    distrust   note that the running invocations of units are out of date
+    stop       units
+    disable    units
+    write      the file of a unit; ``text`` is the new one
+    remove     the file of a unit
+    reload     systemd's own view of the units
+    reset      the count of failed starts of units
+    start      units, or anew what already runs
+    prove      that processes are up, by their units
+    enable     units
+    link       the release that people are shown
+    unlink     likewise, where there is none any more
+    record     the result of it in the history; ``text`` is the result
+    prune      a release or a venv that nobody needs
+    ========== ===========================================================
+    """
+
+    action: str
+    subjects: tuple[str, ...] = ()
+    text: str = ""
+
+    def __str__(self) -> str:
+        return " ".join([self.action, *self.subjects])
+
+
+def started_units(process: Process) -> tuple[str, ...]:
+    """The units that are started for a process, in this order."""
+    if process.timer:
+        return (process.timer,)
+    return (process.socket, process.unit) if process.socket else (process.unit,)
+
+
+def decide(observed: Observed, desired: Desired) -> list[Step]:
+    """The steps from what is observed to what is desired, in order; none where it is so."""
+    decision = _Decision(observed, desired)
+    return [*decision.steps(), *prune(observed, desired, decision.lasting())]
+
+
+def prune(observed: Observed, desired: Desired, lasting: Collection[str]) -> Iterator[Step]:
+    """The releases, and then the venvs, that nobody needs once it is as desired.
+
+    ``lasting`` are releases that processes go on running from.
+    """
+    recent = [name for name in history.placed(observed.events) if name != desired.id]
+    if desired.release:
+        recent.append(desired.release.id)
+    stay = {
+        *recent[-desired.keep :],
+        *desired.spare,
+        *lasting,
+        desired.id,
+        history.previous(observed.events, desired.id),
+    }
+    present = {*observed.releases, *observed.unreadable}
+    unwanted = sorted(present - stay)
+    yield from (Step("prune", ("release", name)) for name in unwanted)
+    if not stay & set(observed.unreadable) - {desired.id}:
+        # What an unreadable release needs is not known: then all of them stay.
+        needed = {venv for name, venv in observed.releases.items() if name in stay}
+        if desired.release:
+            needed.add(desired.release.venv.id)
+        for name in sorted(set(observed.venvs) - needed):
+            yield Step("prune", ("venv", name))
+
+
+class _Decision:
+    """The parts of `decide`, which look at the same two things."""
+
+    def __init__(self, observed: Observed, desired: Desired) -> None:
+        self._observed = observed
+        self._desired = desired
+        self._texts = desired.texts
+        units = [name for name in {**observed.units, **self._texts} if "/" not in name]
+        #: Units in the order of systemd's own dependencies: what triggers others comes first.
+        self._units = sorted(units, key=lambda name: (name.endswith(".service"), name))
+        self._written = [
+            name for name, text in self._texts.items() if self._unit(name).text != text
+        ]
+        self._orphans = [
+            name
+            for name, unit in observed.units.items()
+            if unit.text is not None and name not in self._texts
+        ]
+        self._rewritten = {
+            name.partition(".d/")[0]
+            for name in [*self._written, *self._orphans]
+            if self._differs(name)
+        }
+        self._to_start = [name for name in self._units if self._has_to_start(name)]
+        self._accepted = self._is_accepted()
+
+    def steps(self) -> Iterator[Step]:
+        desired, observed = self._desired, self._observed
+        outdated = [
+            name
+            for name in self._to_start
+            if name in self._rewritten and self._unit(name).state in BUSY
+        ]
+        if desired.release and not observed.staged:
+            yield from self._many(
+                "distrust", [name for name in self._units if self._runs_from_ruins(name)]
+            )
+            yield Step("stage", (desired.release.id,))
+        yield from self._many("stop", [name for name in self._units if self._has_to_stop(name)])
+        yield from self._many(
+            "disable", [name for name in self._units if self._is_to_disable(name)]
+        )
+        yield from self._many("distrust", outdated)
+        yield from (Step("write", (name,), self._texts[name]) for name in self._written)
+        yield from (Step("remove", (name,)) for name in self._orphans)
+        if self._written or self._orphans or any(unit.reload for unit in observed.units.values()):
+            yield Step("reload")
+        failed = [name for name in self._units if name in self._to_start or name in self._orphans]
+        yield from self._many("reset", failed)
+        for group in (False, True):  # sockets and timers, then services, side by side
+            names = [name for name in self._to_start if name.endswith(".service") == group]
+            yield from self._many("start", names)
+        yield from self._many("prove", [process.unit for process in self._to_prove()])
+        yield from self._many("enable", [name for name in self._units if self._is_to_enable(name)])
+        if desired.release and observed.current != desired.id:
+            yield Step("link", (desired.release.id,))
+        if not desired.release and observed.current:
+            yield Step("unlink", (observed.current,))
+        if desired.release and not self._accepted:
+            result = history.ACCEPTED if desired.active else history.STOPPED
+            yield Step("record", (desired.release.id,), result)
+
+    def lasting(self) -> set[str]:
+        """Releases that processes were started from which are neither stopped nor started anew."""
+        return {
+            unit.release
+            for name, unit in self._observed.units.items()
+            if unit.release and name not in self._to_start and not self._has_to_stop(name)
+        }
+
+    def _unit(self, name: str) -> ObservedUnit:
+        return self._observed.units.get(name, ObservedUnit())
+
+    @staticmethod
+    def _many(action: str, names: list[str]) -> Iterator[Step]:
+        if names:
+            yield Step(action, tuple(names))
+
+    def _differs(self, name: str) -> bool:
+        """Whether a file says something else than the wanted one, whatever the release is called."""
+        before = self._unit(name).text
+        after = self._texts.get(name)
+        return anonymous(before or "") != anonymous(after or "")
+
+    def _is_job(self, name: str) -> bool:
+        """Whether a service is run by its timer, and so neither started nor stopped here."""
+        processes = self._desired.release.processes if self._desired.release else ()
+        return any(process.timer and process.unit == name for process in processes)
+
+    def _has_to_start(self, name: str) -> bool:
+        if name not in self._desired.active:
+            return False
+        unit = self._unit(name)
+        if unit.state not in UP or name in self._rewritten or self._listens_elsewhere(name):
+            return True
+        release = self._desired.release
+        if not name.endswith(".service") or release is None:
+            return False
+        return unit.runs != release.fingerprint(name)
+
+    def _runs_from_ruins(self, name: str) -> bool:
+        """Whether a process was started from what may be made anew in the same place."""
+        unit = self._unit(name)
+        return name.endswith(".service") and unit.state in BUSY and unit.runs is None
+
+    def _has_to_stop(self, name: str) -> bool:
+        if self._unit(name).state not in BUSY:
+            return False
+        if name in self._desired.active:
+            return self._listens_elsewhere(name)
+        return not self._is_job(name)
+
+    def _listens_elsewhere(self, name: str) -> bool:
+        """Whether a unit has to go for a while, since systemd opens no socket of a running service."""
+        processes = self._desired.release.processes if self._desired.release else ()
+        return any(
+            process.socket in self._rewritten and name in (process.socket, process.unit)
+            for process in processes
+            if process.socket
+        )
+
+    def _is_to_disable(self, name: str) -> bool:
+        return self._unit(name).enabled == "enabled" and (
+            name not in self._desired.enabled or name in self._orphans
+        )
+
+    def _is_to_enable(self, name: str) -> bool:
+        """Also anew, since what a unit is wanted by may have changed with it."""
+        if name not in self._desired.enabled:
+            return False
+        return (
+            self._unit(name).enabled not in _SETTLED or name in self._written or not self._accepted
+        )
+
+    def _is_accepted(self) -> bool:
+        """Whether the history says of the wanted release what it has to say."""
+        last = history.in_place(self._observed.events)
+        if last is None or last.after != self._desired.id:
+            return False
+        return last.result == history.ACCEPTED or not self._desired.active
+
+    def _to_prove(self) -> list[Process]:
+        if self._desired.release is None or not self._desired.active:
+            return []
+        return [
+            process
+            for process in self._desired.release.processes
+            if set(started_units(process)) <= set(self._desired.active)
+            and (not self._accepted or set(started_units(process)) & set(self._to_start))
+        ]

@@ -1,0 +1,76 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""Files of root's on the host: read, replaced by one step, removed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+
+def read(path: str) -> str | None:
+    """Text of a file, or None when there is none; what is no UTF-8 comes as surrogate escapes."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def write(path: str, text: str, mode: int = 0o644, new: str | None = None) -> None:
+    """Replace a file by one step, on the disk before this returns.
+
+    No reader ever sees half of it. It is made at ``new``, or beside the file.
+    What a run that was cut off has left there is taken up by the next, since
+    one at a time works on a service.
+    """
+    temporary = new or temporary_name(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(text.encode(errors="surrogateescape"))
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(temporary, path)
+
+
+def temporary_name(path: str) -> str:
+    """Where a new `path` is made before it takes its place."""
+    return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.new")
+
+
+def link(path: str, target: str) -> None:
+    """Make ``path`` a symbolic link to ``target`` by one step."""
+    temporary = temporary_name(path)
+    remove(temporary)
+    os.symlink(target, temporary)
+    os.rename(temporary, path)
+
+
+def make_directory(path: str, mode: int = 0o755) -> None:
+    """Have a directory of this mode, whatever the umask; those above that are missing get 0755."""
+    missing = []
+    above = path
+    while not os.path.isdir(above):
+        missing.append(above)
+        above = os.path.dirname(above)
+    for directory in reversed(missing):
+        os.mkdir(directory)
+        os.chmod(directory, 0o755)
+    os.chmod(path, mode)
+
+
+def remove(path: str) -> None:
+    """Remove a file, a link or a directory with all that is in it; nothing there is no error."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
+
+
+def names(directory: str) -> list[str]:
+    """Sorted names of a directory's entries; none where there is no directory."""
+    try:
+        return sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -1,0 +1,133 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""What happened to a service, and what follows for its releases.
+
+`history.jsonl` has one JSON object a line: ``what`` (``deploy``, ``rollback`` or
+``remove``), ``from`` and ``to`` (ids of releases, null where there is none),
+``result``, ``reason`` (text, where it did not end well), ``by``
+(user@controller) and ``when`` (ISO 8601, UTC). Results:
+
+``accepted``  the release runs and was proven
+``stopped``   the release is in place, and nothing runs
+``rejected``  it was not accepted; what was there before was put back, if it was another
+``failed``    it could not be made, and nothing was touched
+``removed``   the service was removed
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from typing import NamedTuple
+
+from ..foreign import MOST_OF_A_MESSAGE, shortened
+from ..layout import Layout
+from .files import read
+
+ACCEPTED, STOPPED, REJECTED = "accepted", "stopped", "rejected"
+FAILED, REMOVED = "failed", "removed"
+#: Results after which the release is the one that counts. One that was put there stopped may
+#: have been started by hand since, and whoever goes back to it has it proven.
+IN_PLACE = (ACCEPTED, STOPPED)
+
+
+class Event(NamedTuple):
+    """One line of the history, without its time."""
+
+    what: str
+    before: str | None
+    after: str | None
+    result: str
+    by: str
+    reason: str | None = None
+
+
+def append(layout: Layout, event: Event) -> None:
+    """Add one event, on the disk before this returns."""
+    fields = {
+        "what": event.what,
+        "from": event.before,
+        "to": event.after,
+        "result": event.result,
+        "by": event.by,
+        "when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+    if event.reason is not None:
+        fields["reason"] = shortened(event.reason, MOST_OF_A_MESSAGE)
+    line = json.dumps(fields).encode() + b"\n"
+    with open(layout.history, "a+b", buffering=0) as file:
+        end = file.tell()
+        if end:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":  # a line that was cut off must not take this one with it
+                line = b"\n" + line
+        try:
+            file.write(line)
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(end)  # or what is taken for failed counts all the same
+            raise
+
+
+def events(layout: Layout) -> tuple[Event, ...]:
+    """Events since the service was last removed, oldest first. What is no event does not count."""
+    found: list[Event] = []
+    for line in (read(layout.history) or "").splitlines():
+        try:
+            fields = json.loads(line)
+            event = Event(
+                fields["what"],
+                fields.get("from"),
+                fields.get("to"),
+                fields["result"],
+                fields["by"],
+                fields.get("reason"),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+        if event.result == REMOVED:
+            found.clear()
+        else:
+            found.append(event)
+    return tuple(found)
+
+
+def in_place(events: tuple[Event, ...]) -> Event | None:
+    """The event that put the release of today in its place, well or stopped; None before the first."""
+    return next((event for event in reversed(events) if event.result in IN_PLACE), None)
+
+
+def placed(events: tuple[Event, ...]) -> list[str]:
+    """Releases that were in place, each once, the last one at the end."""
+    order: dict[str, None] = {}
+    for event in events:
+        if event.result in IN_PLACE and event.after:
+            order.pop(event.after, None)
+            order[event.after] = None
+    return list(order)
+
+
+def way_back(events: tuple[Event, ...]) -> list[str]:
+    """The releases that rollbacks go through, the one that is in place at the end.
+
+    A rollback takes away what it went back over, so that the next one goes
+    further back and not forth again.
+    """
+    path: list[str] = []
+    for event in events:
+        release = event.after
+        if event.result not in IN_PLACE or not release:
+            continue
+        if event.what == "rollback" and release in path:
+            last = len(path) - 1 - path[::-1].index(release)
+            del path[last + 1 :]
+        elif path[-1:] != [release]:
+            path.append(release)
+    return path
+
+
+def previous(events: tuple[Event, ...], release: str | None) -> str | None:
+    """The release to go back to from ``release``, if there is one."""
+    path = [other for other in way_back(events) if other != release]
+    return path[-1] if path else None

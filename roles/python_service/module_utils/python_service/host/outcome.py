@@ -1,0 +1,69 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""What comes of a deploy, a rollback or a removal, as Ansible is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..layout import Layout
+from . import history
+from .decide import Desired, Observed, Step, decide
+
+
+@dataclass
+class Outcome:
+    """The steps, and what a module returns of them."""
+
+    steps: list[Step] = field(default_factory=list)
+    release: str | None = None
+    previous: str | None = None
+    restarted: bool = False
+    rolled_back: bool = False
+    diff: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def facts(self) -> dict[str, Any]:
+        """Keyword arguments of ``exit_json`` and ``fail_json``."""
+        steps = [str(step) for step in self.steps]
+        shown = [{"prepared": "\n".join(["steps", *steps]) + "\n"}] if steps else []
+        return {
+            "changed": bool(steps),
+            "release": self.release,
+            "previous": self.previous,
+            "restarted": self.restarted,
+            "rolled_back": self.rolled_back,
+            "steps": steps,
+            "diff": [*shown, *self.diff],
+            "warnings": self.warnings,
+        }
+
+
+def predict(layout: Layout, observed: Observed, desired: Desired) -> Outcome:
+    """What is to be done, and what comes of it if all goes well. Nothing is touched."""
+    steps = decide(observed, desired)
+    last = history.in_place(observed.events)
+    before = last.after if last else observed.current
+    if before == desired.id:
+        before = history.previous(observed.events, desired.id)
+    return Outcome(
+        steps=steps,
+        release=desired.id,
+        previous=before,
+        restarted=any(step.action == "start" for step in steps),
+        diff=[
+            _diff(layout, observed, step) for step in steps if step.action in ("write", "remove")
+        ],
+    )
+
+
+def _diff(layout: Layout, observed: Observed, step: Step) -> dict[str, str]:
+    (name,) = step.subjects
+    unit = observed.units.get(name)
+    return {
+        "before_header": layout.unit(name),
+        "after_header": layout.unit(name),
+        "before": (unit.text if unit else None) or "",
+        "after": step.text,
+    }

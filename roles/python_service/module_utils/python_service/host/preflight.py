@@ -1,0 +1,221 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""Look at a host before a deploy: what stands in the way, and what the deploy would do."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..foreign import printable
+from ..layout import Layout
+from . import lock, record
+from .accounts import Accounts
+from .changes import changes
+from .decide import Desired, Observed
+from .files import read
+from .machine import Machine
+from .observe import observe_for, owner
+from .outcome import predict
+from .programs import run
+from .record import Record
+from .systemd import Systemd
+
+OLDEST_PYTHON = (3, 9)
+#: The oldest that the settings of the units are known to.
+OLDEST_SYSTEMD = 247
+_PROBE = "import sys, venv; print(*sys.version_info[:3])"
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a deploy needs of the host beside systemd.
+
+    ``python`` is the path of the interpreter; ``program`` that of a program of
+    the host's, where the command is one. ``files`` are digests of the source by
+    path, where a diff is asked for.
+    """
+
+    user: str
+    group: str
+    python: str
+    program: str | None = None
+    files: Mapping[str, str] | None = None
+
+
+def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> dict[str, Any]:
+    """What stands in the way as ``problems``, or what the host lacks and a deploy would do.
+
+    What a deploy needs is looked for only where there is something to do.
+    """
+    if not machine.systemd.is_running():
+        words = "the host was not booted with systemd, which is to run the service"
+        return {"problems": [words]}
+    noted = record.read_record(layout)
+    observed = observe_for(layout, machine.systemd, desired)
+    problems = [
+        *_lock_problems(layout),
+        *_name_problems(layout, noted, observed),
+        *_root_problems(layout),
+        *_user_problems(needs.user, machine.accounts),
+    ]
+    outcome = predict(layout, observed, desired)
+    python: tuple[int, ...] = ()
+    complaints: list[str] = []
+    if outcome.steps:
+        python, python_problems = _python(needs.python)
+        refusals, complaints = _verified(layout, desired, machine.systemd)
+        problems += [
+            *_version_problems(machine.systemd.version()),
+            *python_problems,
+            *_program_problems(needs.program),
+            *refusals,
+        ]
+    if problems:
+        return {"problems": problems}
+    found = {
+        "problems": [],
+        "complaints": complaints,
+        "user_exists": machine.accounts.exists("user", needs.user),
+        "group_exists": machine.accounts.exists("group", needs.group),
+        "claimed": noted is not None,
+        "python": list(python),
+        "outcome": outcome.facts(),
+    }
+    if needs.files is not None:
+        found["changes"] = changes(layout, needs.files)
+    return found
+
+
+def _verified(layout: Layout, desired: Desired, systemd: Systemd) -> tuple[list[str], list[str]]:
+    """What systemd refuses and warns of in those units that are not installed already."""
+    new = {name: text for name, text in desired.texts.items() if read(layout.unit(name)) != text}
+    refusals, warnings = systemd.verify(new) if new else ([], [])
+    if refusals:
+        words = "\n".join(f"  {line}" for line in refusals)
+        refusal = (
+            "systemd refuses the unit; correct python_service_unit_options or "
+            f"python_service_command:\n{words}"
+        )
+        return [refusal], []
+    return [], warnings
+
+
+def _lock_problems(layout: Layout) -> list[str]:
+    words = lock.refusal(layout)
+    return [words] if words else []
+
+
+def _user_problems(user: str, accounts: Accounts) -> list[str]:
+    if not accounts.is_root(user):
+        return []
+    return [
+        (
+            f"python_service_user: {user} could write the service's own code; name an account "
+            "without such rights, and give it what it needs with AmbientCapabilities= in "
+            "python_service_unit_options"
+        )
+    ]
+
+
+def _program_problems(program: str | None) -> list[str]:
+    if program and not (os.path.isfile(program) and os.access(program, os.X_OK)):
+        return [
+            (
+                f"python_service_command: {program} is not a program on this host; install it there, "
+                "or name one that the release provides"
+            )
+        ]
+    return []
+
+
+def _version_problems(version: int) -> list[str]:
+    if version < OLDEST_SYSTEMD:
+        return [f"the host has systemd {version}; the role needs {OLDEST_SYSTEMD} or newer"]
+    return []
+
+
+def _name_problems(layout: Layout, noted: Record | None, observed: Observed) -> list[str]:
+    """Refuse to take over what somebody else made."""
+    found = []
+    if noted and noted.root != layout.root:
+        elsewhere = layout._replace(root=noted.root)
+        if os.path.lexists(elsewhere.releases):
+            found.append(
+                f"python_service_root: {layout.name} is in {noted.root} on this host; "
+                "write that, or remove the service there first (python_service_state: absent)"
+            )
+    if noted is None:
+        # systemd would hand the latter over to the service's account, with all that is in them.
+        found += [
+            f"python_service_name: {path} exists and was not made by this role; take another name, "
+            "or move it away"
+            for path in (layout.base, *layout.data)
+            if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path))
+        ]
+    elif os.path.lexists(layout.current) and not os.path.islink(layout.current):
+        found.append(f"python_service_name: {layout.current} is not a link; remove it")
+    for name, unit in observed.units.items():
+        installed = layout.unit(name)
+        path = installed if os.path.lexists(installed) else unit.fragment
+        if path and os.path.lexists(path) and owner(name, read(path) or "") != layout.name:
+            found.append(
+                f"python_service_name: the host has a {name} that this role did not make, {path}; "
+                "take another name, or disable that unit and remove it"
+            )
+    return found
+
+
+def _root_problems(layout: Layout) -> list[str]:
+    """What is root's must not lie where somebody else can put another in its place."""
+    path = layout.releases
+    while True:
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            pass
+        except NotADirectoryError:
+            pass  # the one above it is looked at next
+        else:
+            if not stat.S_ISDIR(status.st_mode):
+                return [f"python_service_root: {path} is not a directory; name one that is"]
+            if status.st_uid != 0 or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                return [
+                    (
+                        f"python_service_root: {path} can be written by others than root, "
+                        "who could replace the service's code; name a directory that only root can write"
+                    )
+                ]
+        if path == layout.host:
+            return []
+        path = os.path.dirname(path)
+
+
+def _python(python: str) -> tuple[tuple[int, ...], list[str]]:
+    """Version of an interpreter, and what keeps it from making venvs."""
+    try:
+        result = run([python, "-I", "-c", _PROBE])
+    except OSError as error:
+        others = sorted(
+            glob.glob("/usr/bin/python3*[0-9]") + glob.glob("/usr/local/bin/python3*[0-9]")
+        )
+        instead = " or ".join(others) if others else "the path of a Python that you install there"
+        words = f"{python} cannot be run on this host ({error.strerror}); write {instead}"
+        return (), [f"python_service_python: {words}"]
+    found = re.fullmatch(r"(\d+) (\d+) (\d+)\n", result.stdout)
+    if result.returncode != 0 or not found:
+        said = printable(result.stderr.strip()) or "it is not a Python"
+        return (), [f"python_service_python: {python} cannot make virtual environments: {said}"]
+    version = tuple(int(number) for number in found.groups())
+    if version < OLDEST_PYTHON:
+        words = (
+            f"{python} is Python {'.'.join(map(str, version))}; "
+            f"name one that is {'.'.join(map(str, OLDEST_PYTHON))} or newer"
+        )
+        return version, [f"python_service_python: {words}"]
+    return version, []

@@ -1,0 +1,87 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""What says on a host that a service is the role's own, and what the role made for it.
+
+The record is written before anything else is made, and removed when nothing is
+left. Whatever bears the name of a service without a record is somebody else's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import NamedTuple
+
+from ..errors import ServiceError
+from ..layout import Layout
+from .files import make_directory, read, remove, temporary_name, write
+
+
+class Record(NamedTuple):
+    """Where the service's directory is, and the accounts that the role made for it."""
+
+    root: str
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+def read_record(layout: Layout) -> Record | None:
+    """The record of a service, or None where the role has none by that name.
+
+    Only the name of ``layout`` counts: the record tells the root.
+    """
+    text = read(layout.record)
+    if text is None:
+        return None
+    try:
+        content = json.loads(text)
+        return Record(content["root"], tuple(content["users"]), tuple(content["groups"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ServiceError(
+            f"{layout.record} cannot be read ({error}); it should hold "
+            '{"root": "/opt", "users": […], "groups": […]}, the accounts being those that the role made'
+        ) from error
+
+
+def find(name: str, host: str = "/") -> tuple[Layout, Record] | None:
+    """Where a service of the role's is on this host, or None where there is none of that name."""
+    layout = Layout("/", name, host)
+    record = read_record(layout)
+    return None if record is None else (layout._replace(root=record.root), record)
+
+
+def write_record(layout: Layout, record: Record) -> None:
+    """Write the record of a service, on the disk before this returns."""
+    make_directory(layout.records)
+    write(layout.record, json.dumps(record._asdict()) + "\n")
+
+
+def claim(layout: Layout, users: list[str], groups: list[str], *, check: bool = False) -> bool:
+    """Note that the service is the role's, and which accounts it makes; False if it is noted.
+
+    With ``check``, say so only.
+    """
+    before = read_record(layout) or Record("")
+    after = Record(
+        layout.root,
+        tuple(dict.fromkeys([*before.users, *users])),
+        tuple(dict.fromkeys([*before.groups, *groups])),
+    )
+    if before != after and not check:
+        write_record(layout, after)
+    return before != after
+
+
+def forget(layout: Layout) -> None:
+    """Remove the record: nothing of the service is the role's any more."""
+    for path in (temporary_name(layout.record), layout.record):
+        remove(path)
+
+
+def recorded_names(layout: Layout) -> list[str]:
+    """Names of all services of the role on this host."""
+    try:
+        files = os.listdir(layout.records)
+    except FileNotFoundError:
+        return []
+    return sorted(name[: -len(".json")] for name in files if name.endswith(".json"))

@@ -1,0 +1,109 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""Put a release and its venv on the host, each whole or not at all.
+
+Nothing that runs is touched here. A release is made aside and renamed into
+place, and never changed from then on.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import tempfile
+
+from ..archive import unpack
+from ..errors import ServiceError
+from ..layout import Layout
+from ..model import Release
+from ..source import scan
+from . import venv
+from .files import make_directory, names, remove, temporary_name
+from .observe import release_on_host
+from .releases import write_release
+
+_INCOMING = ".incoming-"
+
+
+def stage(layout: Layout, release: Release, archive: str | None) -> None:
+    """Make what is missing of a release and its venv, from an archive of its parts.
+
+    The caller holds the lock. Raises `ServiceError` where something is missing
+    and there is no archive.
+    """
+    if archive is None:
+        raise ServiceError(
+            f"release {release.id} of {layout.name} disappeared from the host during the deploy; "
+            "run this again"
+        )
+    for directory in (layout.base, layout.releases, layout.venvs):
+        make_directory(directory)
+    clean(layout)
+    incoming = tempfile.mkdtemp(prefix=_INCOMING, dir=layout.base)
+    umask = os.umask(0o022)  # all of it is to be read by the service
+    try:
+        unpack(archive, incoming)
+        if not venv.is_whole(layout, release.venv.id):
+            venv.build(layout, release.venv, incoming)
+        if not release_on_host(layout, release):
+            _place(layout, release, incoming)
+    finally:
+        os.umask(umask)
+        shutil.rmtree(incoming)
+
+
+def clean(layout: Layout) -> None:
+    """Remove what a run that was cut off left behind."""
+    for path in (layout.new_unit, temporary_name(layout.current)):
+        remove(path)
+    for name in names(layout.base):
+        if name.startswith(_INCOMING):
+            remove(os.path.join(layout.base, name))
+
+
+def _place(layout: Layout, release: Release, incoming: str) -> None:
+    app = os.path.join(incoming, "app")
+    os.makedirs(app, exist_ok=True)  # a release whose program comes from its requirements
+    if scan(app, may_be_empty=True).digest != release.source:
+        raise ServiceError("the source that arrived is not the one that was sent; deploy again")
+    whole = os.path.join(incoming, "release")
+    os.mkdir(whole)
+    os.chmod(whole, 0o755)
+    final = layout.release(release.id)
+    if release.project:
+        _install_project(layout, release, incoming, os.path.join(whole, "lib"))
+    os.chmod(app, 0o755)
+    os.rename(app, os.path.join(whole, "app"))
+    venv.compile_source(layout, release.venv, whole, final)
+    _check_programs(layout, release, whole)
+    write_release(whole, release)
+    # A power failure must not leave a release of empty files under its final name.
+    os.sync()
+    if os.path.lexists(final):  # damaged by hand
+        os.rename(final, os.path.join(incoming, "damaged"))
+    os.rename(whole, final)
+
+
+def _install_project(layout: Layout, release: Release, incoming: str, target: str) -> None:
+    """Build and install the source itself, beside the venv that it shares with others."""
+    # Build systems leave things in the directory that they build.
+    copy = os.path.join(incoming, "build")
+    shutil.copytree(os.path.join(incoming, "app"), copy, symlinks=True)
+    options = ["--no-deps", "--no-compile", "--target", target, copy]
+    if release.venv.require_hashes:
+        # Nothing that no hash vouches for: the build system is among the requirements.
+        options.insert(0, "--no-build-isolation")
+    venv.install(layout, release.venv, incoming, options)
+
+
+def _check_programs(layout: Layout, release: Release, whole: str) -> None:
+    """Refuse a release of which a program is not there, before anything that runs is touched."""
+    for process in release.processes:
+        program = process.program.replace(layout.release(release.id), whole, 1)
+        if not os.access(program, os.X_OK):
+            name = shlex.quote(os.path.basename(program))
+            raise ServiceError(
+                f"python_service_command: {name} is not in the virtual environment of {layout.name}; "
+                "add the package that brings it to python_service_requirements"
+            )

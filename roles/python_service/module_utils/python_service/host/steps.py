@@ -1,0 +1,155 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""Carry out the steps of a change, one after the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from ..errors import ServiceError
+from ..layout import Layout
+from ..model import Release
+from . import history, invocations
+from .decide import Desired, Observed, Step
+from .files import link, make_directory, remove, write
+from .proof import Started, prove
+from .staging import stage
+from .systemd import Systemd
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who asks for what: ``what`` is ``deploy``, ``rollback`` or ``remove``, ``by`` user@controller.
+
+    ``archive`` is the path of the release's parts on the host, where it lacks them.
+    """
+
+    what: str
+    by: str
+    archive: str | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of a service that is under way: from what was observed to what is desired."""
+
+    layout: Layout
+    systemd: Systemd
+    desired: Desired
+    request: Request
+    observed: Observed
+
+    def event(self, release: str | None, result: str, reason: str | None = None) -> history.Event:
+        """What the history has to say of it."""
+        last = history.in_place(self.observed.events)
+        before = last.after if last else None
+        return history.Event(self.request.what, before, release, result, self.request.by, reason)
+
+
+class Hands:
+    """Carries out steps."""
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+        self._layout = change.layout
+        self._systemd = change.systemd
+        self._complaint = ""
+        self._started: set[str] = set()
+        self.done: list[Step] = []
+
+    def carry_out(self, steps: Iterable[Step]) -> None:
+        """Do them in order; the first that fails raises its error."""
+        actions: Mapping[str, Callable[[Step], None]] = {
+            "stage": self._stage,
+            "distrust": self._distrust,
+            "write": self._write,
+            "remove": self._remove,
+            "reload": self._reload,
+            "reset": self._reset,
+            "start": self._start,
+            "stop": self._control,
+            "disable": self._control,
+            "enable": self._enable,
+            "prove": self._prove,
+            "link": self._link,
+            "unlink": self._unlink,
+            "record": self._record,
+            "prune": self._prune,
+        }
+        for step in steps:
+            self.done.append(step)
+            actions[step.action](step)
+
+    def _stage(self, _step: Step) -> None:
+        stage(self._layout, self._release, self._change.request.archive)
+
+    @property
+    def _release(self) -> Release:
+        if self._change.desired.release is None:
+            raise ServiceError("a step needs a release, and none is desired")
+        return self._change.desired.release
+
+    def _distrust(self, step: Step) -> None:
+        for unit in step.subjects:
+            invocations.distrust(self._layout, unit, self._change.observed.units[unit].invocation)
+
+    def _write(self, step: Step) -> None:
+        path = self._layout.unit(step.subjects[0])
+        if "/" in step.subjects[0]:  # a drop-in has a directory of its own
+            make_directory(os.path.dirname(path))
+        write(path, step.text, new=self._layout.new_unit)
+
+    def _remove(self, step: Step) -> None:
+        path = self._layout.unit(step.subjects[0])
+        remove(path)
+        invocations.forget(self._layout, step.subjects[0])
+        directory = os.path.dirname(path)
+        if directory != self._layout.units and not os.listdir(directory):
+            os.rmdir(directory)
+
+    def _reload(self, _step: Step) -> None:
+        self._systemd.control("daemon-reload")
+
+    def _reset(self, step: Step) -> None:
+        self._systemd.reset(step.subjects)
+
+    def _start(self, step: Step) -> None:
+        self._started.update(step.subjects)
+        try:
+            self._systemd.control("restart", step.subjects)
+        except ServiceError as error:
+            # Whether it worked is for the proof to find out, which has better words.
+            self._complaint = str(error)
+
+    def _control(self, step: Step) -> None:
+        self._systemd.control(step.action, step.subjects)
+
+    def _enable(self, step: Step) -> None:
+        # Anew, since what a unit is wanted by may have changed.
+        self._systemd.control("reenable", step.subjects)
+
+    def _prove(self, step: Step) -> None:
+        processes = [one for one in self._release.processes if one.unit in step.subjects]
+        replaced = {
+            unit: observed.invocation
+            for unit, observed in self._change.observed.units.items()
+            if unit in self._started
+        }
+        started = Started(replaced, self._complaint)
+        prove(self._layout, self._systemd, self._release, processes, started)
+
+    def _link(self, step: Step) -> None:
+        link(self._layout.current, os.path.join("releases", step.subjects[0]))
+
+    def _unlink(self, _step: Step) -> None:
+        remove(self._layout.current)
+
+    def _record(self, step: Step) -> None:
+        history.append(self._layout, self._change.event(step.subjects[0], step.text))
+
+    def _prune(self, step: Step) -> None:
+        kind, name = step.subjects
+        layout = self._layout
+        remove(layout.release(name) if kind == "release" else layout.venv(name))

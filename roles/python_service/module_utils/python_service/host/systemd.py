@@ -1,0 +1,176 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""How the steps ask and tell systemd. Tests put another one in its place."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..errors import ServiceError
+from ..foreign import last_lines, printable
+from ..model import RELEASE_FIELD
+from .files import read, write
+from .programs import run
+
+#: Where PID 1 leaves what journald has to know of each invocation.
+RECORDS = "/run/systemd/units"
+#: Seconds that a job may take beside the unit's own limits, which systemd enforces itself.
+_JOB = 3600.0
+_PROPERTIES = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "UnitFileState",
+    "FragmentPath",
+    "NeedDaemonReload",
+    "Type",
+    "Result",
+    "ExecMainCode",
+    "ExecMainStatus",
+    "ExecMainStartTimestampMonotonic",
+    "MainPID",
+    "NRestarts",
+    "InvocationID",
+    "StatusText",
+)
+#: States of a unit that runs, and of one that does or is about to.
+UP = ("active", "reloading")
+BUSY = (*UP, "activating", "deactivating")  # the former also between two tries of a crash loop
+
+
+class Status(dict[str, str]):
+    """Properties of a unit, as ``systemctl show`` names them; one that it has not is empty."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
+class Systemd:
+    """PID 1 of the host, its journal and its clock."""
+
+    def status(self, units: Sequence[str]) -> dict[str, Status]:
+        """Properties of units by their names, in one call."""
+        if not units:
+            return {}
+        shown = run(["systemctl", "show", "--property", ",".join(_PROPERTIES), *units])
+        blocks = shown.stdout.strip("\n").split("\n\n")
+        if shown.returncode != 0 or len(blocks) != len(units):
+            raise ServiceError(f"systemctl show failed: {printable(shown.stderr.strip())}")
+        pairs = ((line.partition("=") for line in block.splitlines()) for block in blocks)
+        return {
+            unit: Status({name: value for name, _, value in block})
+            for unit, block in zip(units, pairs)
+        }
+
+    def control(self, verb: str, units: Sequence[str] = ()) -> None:
+        """``systemctl VERB UNIT…``; raises `ServiceError` where systemd refuses it.
+
+        For ``start`` and ``restart`` success says little: look at what runs then.
+        """
+        result = run(["systemctl", "--quiet", verb, *units], limit=_JOB)
+        if result.returncode != 0:
+            words = "\n".join(last_lines(result.stderr.strip().splitlines()))
+            raise ServiceError(f"systemctl {' '.join([verb, *units])} failed: {words}")
+
+    def reset(self, units: Sequence[str]) -> None:
+        """Forget that units failed; without it one that did so often enough is not even tried."""
+        for unit in units:  # together, one that systemd does not know would keep it from the rest
+            run(["systemctl", "--quiet", "reset-failed", unit])
+
+    def release_of(self, unit: str, status: Mapping[str, str]) -> str | None:
+        """Id of the release that the unit's invocation was started with, or None.
+
+        PID 1 writes each invocation's ``LogExtraFields=`` (systemd.exec(5)) where
+        journald reads them: a 64-bit little-endian length before each field.
+        That is private to systemd: where there is no such file, the environment
+        that the main process was started with tells.
+        """
+        try:
+            with open(f"{RECORDS}/log-extra-fields:{unit}", "rb") as file:
+                fields = _fields(file.read())
+        except FileNotFoundError:
+            try:
+                with open(f"/proc/{status['MainPID'] or 0}/environ", "rb") as file:
+                    fields = file.read().split(b"\0")
+            except OSError:
+                return None
+        prefix = f"{RELEASE_FIELD}=".encode()
+        for field in fields:
+            if field.startswith(prefix):
+                return field[len(prefix) :].decode(errors="replace")
+        return None
+
+    def verify(self, units: Mapping[str, str]) -> tuple[list[str], list[str]]:
+        """Have systemd check units, texts by name; what it refuses and what it warns of.
+
+        The program itself is replaced by one that every host has: on a host that
+        never saw the release it is not there yet, and staging looks for it.
+        systemd checks the units that these depend on as well; what is wrong with
+        those was so before, and does not count.
+        """
+        with tempfile.TemporaryDirectory(prefix="python_service-", dir="/run") as directory:
+            paths = []
+            for name, text in units.items():
+                paths.append(os.path.join(directory, name))
+                write(
+                    paths[-1], re.sub(r"(?m)^ExecStart=\S+", "ExecStart=/bin/true", text, count=1)
+                )
+            result = run(["systemd-analyze", "verify", *paths])
+        complaints = [
+            printable(line.replace(directory + "/", ""))
+            for line in result.stderr.splitlines()
+            if any(name in line for name in units)
+        ]
+        return (complaints, []) if result.returncode != 0 else ([], complaints)
+
+    def is_running(self) -> bool:
+        """Whether the host was booted with systemd: sd_booted(3)."""
+        return os.path.isdir("/run/systemd/system")
+
+    def version(self) -> int:
+        """Version of systemd; 0 where that cannot be told."""
+        found = re.match(r"systemd (\d+)", run(["systemctl", "--version"]).stdout)
+        return int(found[1]) if found else 0
+
+    def journal(self, matches: Sequence[str]) -> list[str]:
+        """The last entries that match, oldest first."""
+        command = ["journalctl", "--lines", "20", "--output", "cat", "--no-pager", "--quiet"]
+        return run([*command, *matches]).stdout.splitlines()
+
+    def sync_journal(self) -> None:
+        """Have the journal hold what was written until now, as far as it does so soon.
+
+        Under a flood of entries journald takes as long as the flood lasts.
+        """
+        try:
+            run(["journalctl", "--sync"], limit=5.0)
+        except ServiceError:
+            return
+
+    def monotonic(self) -> float:
+        """Seconds on the clock of systemd's ``…TimestampMonotonic`` properties."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def read_units(directory: str, names: Iterable[str]) -> dict[str, str]:
+    """Texts of those of the named files in ``directory`` that are there."""
+    texts = {name: read(os.path.join(directory, name)) for name in names}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def _fields(data: bytes) -> list[bytes]:
+    fields = []
+    while len(data) >= 8:
+        (length,) = struct.unpack_from("<Q", data)
+        fields.append(data[8 : 8 + length])
+        data = data[8 + length :]
+    return fields

@@ -1,0 +1,105 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""Where a service's things are on its host; every path is made here."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+#: The first words of every unit file that the role writes: what tells its own from others.
+UNIT_MARK = "# Made by the Ansible role python_service"
+
+
+class Layout(NamedTuple):
+    """Paths of the service ``name``, whose own directory lies in ``root``.
+
+    ``host`` is where the host's file system begins: elsewhere than ``/`` in tests alone.
+    """
+
+    root: str
+    name: str
+    host: str = "/"
+
+    def _at(self, *parts: str) -> str:
+        return os.path.join(self.host, *(part.lstrip("/") for part in parts))
+
+    @property
+    def base(self) -> str:
+        """The service's own directory."""
+        return self._at(self.root, self.name)
+
+    @property
+    def releases(self) -> str:
+        return os.path.join(self.base, "releases")
+
+    @property
+    def venvs(self) -> str:
+        """Virtual environments, by the digests of what determines them."""
+        return os.path.join(self.base, "environments")
+
+    @property
+    def current(self) -> str:
+        return os.path.join(self.base, "current")
+
+    @property
+    def history(self) -> str:
+        return os.path.join(self.base, "history.jsonl")
+
+    @property
+    def units(self) -> str:
+        """Where systemd looks for the units that an administrator made."""
+        return self._at("/etc/systemd/system")
+
+    @property
+    def new_unit(self) -> str:
+        """Where each of a service's units is written before it takes its place.
+
+        One name for all, that what a run has left there is found; no other
+        service has it, since names hold no dot.
+        """
+        return os.path.join(self.units, f".{self.name}.new")
+
+    @property
+    def transient_units(self) -> str:
+        """Units that are gone after a boot."""
+        return self._at("/run/systemd/system")
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """The service's state, cache and log directory, which systemd makes."""
+        return tuple(
+            self._at(parent, self.name) for parent in ("/var/lib", "/var/cache", "/var/log")
+        )
+
+    @property
+    def records(self) -> str:
+        """Records of all services; no service has this name, since names hold no dot."""
+        return self._at("/var/lib/python_service.d")
+
+    @property
+    def record(self) -> str:
+        return os.path.join(self.records, f"{self.name}.json")
+
+    @property
+    def runtime(self) -> str:
+        """Locks and notes on what runs: root's, and gone after a boot."""
+        return self._at("/run/python_service")
+
+    @property
+    def main_unit(self) -> str:
+        return f"{self.name}.service"
+
+    def release(self, release: str) -> str:
+        return os.path.join(self.releases, release)
+
+    def app(self, release: str) -> str:
+        """The source of a release, the working directory of its processes."""
+        return os.path.join(self.release(release), "app")
+
+    def venv(self, venv: str) -> str:
+        return os.path.join(self.venvs, venv)
+
+    def unit(self, name: str) -> str:
+        """Path of an installed unit, or of a drop-in, which is named ``UNIT.d/NAME.conf``."""
+        return os.path.join(self.units, name)

@@ -1,0 +1,114 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""What a release is, as both sides know it, and how it is written as JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .source import combined_digest
+
+#: Field of the journal, and variable of a process, that names the release of an invocation.
+RELEASE_FIELD = "PYTHON_SERVICE_RELEASE"
+_NAMED_RELEASE = re.compile(rf"^Environment={RELEASE_FIELD}=(\w+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a process that is up must answer: ``url`` with ``status``, or ``command`` with 0.
+
+    ``timeout`` is in seconds, from the moment at which the process is up.
+    """
+
+    timeout: float
+    url: str | None = None
+    status: int = 200
+    command: str | None = None
+
+
+@dataclass(frozen=True)
+class Process:
+    """One program of a service: its unit, what starts that, and what is proven of it.
+
+    ``program`` is the path of what the unit runs. ``settle`` are the seconds
+    for which a process without readiness has to stay up. A process with a
+    ``socket`` is started with it; one with a ``timer`` is a job, and only the
+    timer is started.
+    """
+
+    unit: str
+    program: str
+    settle: float
+    health: Health | None = None
+    socket: str | None = None
+    timer: str | None = None
+
+
+@dataclass(frozen=True)
+class Venv:
+    """A virtual environment: its ``id`` is the digest of all that determines it.
+
+    ``python`` is the path of the interpreter that it is made from.
+    """
+
+    id: str
+    python: str
+    require_hashes: bool = False
+
+
+@dataclass(frozen=True)
+class Release:
+    """Everything that determines what runs.
+
+    ``source`` is the digest of the source, ``project`` says that the source is
+    installed as well, ``units`` are texts by file name. ``origin`` is for
+    people, outside the id: ``created`` (ISO 8601, UTC), ``by``
+    (user@controller) and ``revision`` (a commit).
+    """
+
+    id: str
+    source: str
+    venv: Venv
+    project: bool
+    units: Mapping[str, str]
+    processes: tuple[Process, ...]
+    origin: Mapping[str, Any]
+
+    def fingerprint(self, unit: str) -> str:
+        """Digest of what a process of ``unit`` is started from; equal in releases that start the same."""
+        return combined_digest([self.source, self.venv.id, anonymous(self.units[unit])])
+
+
+def anonymous(text: str) -> str:
+    """The text of a unit without the id of its release, which tells only where things lie."""
+    named = _NAMED_RELEASE.search(text)
+    return text.replace(named[1], "") if named else text
+
+
+def release_to_json(release: Release) -> dict[str, Any]:
+    """A release as JSON has it."""
+    return asdict(release)
+
+
+def release_from_json(data: Mapping[str, Any]) -> Release:
+    """The release that `release_to_json` made ``data`` of.
+
+    Raises `KeyError`, `TypeError` or `ValueError` for anything else.
+    """
+    return Release(
+        id=data["id"],
+        source=data["source"],
+        venv=Venv(**data["venv"]),
+        project=data["project"],
+        units=dict(data["units"]),
+        processes=tuple(_process(process) for process in data["processes"]),
+        origin=dict(data["origin"]),
+    )
+
+
+def _process(data: Mapping[str, Any]) -> Process:
+    health = data["health"]
+    return Process(**{**data, "health": Health(**health) if health else None})

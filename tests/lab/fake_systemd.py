@@ -1,0 +1,517 @@
+"""A systemd that starts nothing: units, jobs, restarts and a clock, for tests of what the role tells it.
+
+Its units are real files below the root of a host; everything else is in memory. It keeps
+to what systemd.unit(5), systemd.service(5), systemd.socket(5) and systemctl(1) say, as
+far as the role depends on it: a unit is what was loaded, and not what lies on the disk; a
+restart that systemd does by itself is a new invocation; a socket is not opened for a
+service that runs.
+
+What a program does is decided by the last word of its unit's ``ExecStart=``:
+
+============ =====================================================================
+good         comes up, is ready, stays up, and is healthy
+unhealthy    likewise, and never healthy
+exits        soon ends with status 1, and is never ready
+ends         soon ends with status 0, and is never ready
+crashes      comes up, and ends with status 1 after three seconds, on and on
+never-ready  does not say that it is ready, which ``Type=notify`` waits for
+refuses      keeps systemd from starting it in place of what runs
+check        is healthy as long as the process is whose sandbox it runs in
+============ =====================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from python_service.module_utils.python_service.errors import ServiceError
+from python_service.module_utils.python_service.host.systemd import BUSY, UP, Status, Systemd
+
+_TARGETS = ("multi-user.target", "sockets.target", "timers.target")
+_RESTART_SEC = 2.0
+_START_LIMIT = 10  # starts within five minutes, as the role's template says
+_START_TIMEOUT = 90.0
+_SOON = 0.2
+_CRASH = 3.0
+
+
+class Text(dict[str, list[str]]):
+    """What a unit's text says, by directive."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        for line in text.splitlines():
+            name, found, value = line.partition("=")
+            if found and not line.startswith("#"):
+                self.setdefault(name, []).append(value)
+        self.text = text
+
+    def last(self, name: str, default: str = "") -> str:
+        return self.get(name, [default])[-1]
+
+    @property
+    def command(self) -> list[str]:
+        return self.last("ExecStart").replace('"', "").split()
+
+    @property
+    def release(self) -> str | None:
+        found = re.search(r"^LogExtraFields=PYTHON_SERVICE_RELEASE=(\w+)$", self.text, re.MULTILINE)
+        return found[1] if found else None
+
+
+@dataclass
+class Invocation:
+    """One start of a unit: what systemd had loaded then, and what was on the disk."""
+
+    id: str
+    text: Text
+    started: float
+    #: Which directories it runs from: another one in their place is none of its own.
+    inodes: tuple[int, ...] = ()
+
+
+@dataclass
+class Unit:
+    """What systemd has in memory of a unit."""
+
+    text: str | None
+    state: str = "inactive"
+    sub: str = "dead"
+    result: str = "success"
+    code: int = 0
+    status: int = 0
+    restarts: int = 0
+    invocation: Invocation | None = None
+    starts: list[float] = field(default_factory=list)
+    #: When something happens by itself, and what: ``end`` or ``restart``.
+    due: tuple[float, str] | None = None
+
+
+class FakeSystemd(Systemd):
+    """PID 1 of a host whose file system begins at ``root``."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.now = 1000.0
+        self.loaded: dict[str, Unit] = {}
+        self.entries: list[tuple[str, str, str]] = []  # invocation, unit, message
+        self.told: list[str] = []
+        #: Releases whose programs do not come up on this host any more.
+        self.sick: set[str] = set()
+        #: Called with what is about to happen, before it does.
+        self.watcher: Callable[[str], None] | None = None
+        #: While it carries out what it was told, which ends whoever told it.
+        self.works = False
+        self._count = 0
+        self._pinned: set[str] = set()
+        for directory in ("etc/systemd/system", "run/systemd/system"):
+            os.makedirs(os.path.join(root, directory), exist_ok=True)
+
+    # What the role asks and tells
+
+    def status(self, units: Sequence[str]) -> dict[str, Status]:
+        self._watch(f"show {' '.join(units)}")
+        return {name: self._show(name) for name in units}
+
+    def control(self, verb: str, units: Sequence[str] = ()) -> None:
+        self._watch(" ".join([verb, *units]))
+        self.told.append(" ".join([verb, *units]))
+        self.works = True
+        try:
+            self._control(verb, units)
+        finally:
+            self.works = False
+
+    def _control(self, verb: str, units: Sequence[str]) -> None:
+        actions: Mapping[str, Callable[[str], None]] = {
+            "start": self._start,
+            "restart": self._restart,
+            "stop": self._stop,
+            "enable": self._enable,
+            "disable": self._disable,
+            "reenable": self._reenable,
+        }
+        if verb == "daemon-reload":
+            self._reload()
+            return
+        failures = []
+        for name in units:
+            try:
+                actions[verb](name)
+            except ServiceError as error:
+                failures.append(str(error))
+        if verb in ("enable", "disable", "reenable"):
+            self._reload()
+        if failures:
+            raise ServiceError("\n".join(failures))
+
+    def reset(self, units: Sequence[str]) -> None:
+        self._watch(f"reset-failed {' '.join(units)}")
+        self.told.append(" ".join(["reset-failed", *units]))
+        for name in units:
+            unit = self.loaded.get(name)
+            if unit:
+                unit.starts.clear()
+                if unit.state == "failed":
+                    unit.state = "inactive"
+
+    def release_of(self, unit: str, status: Mapping[str, str]) -> str | None:
+        found = self.loaded.get(unit)
+        running = found and found.state in BUSY and found.invocation
+        return running.text.release if running else None
+
+    def verify(self, units: Mapping[str, str]) -> tuple[list[str], list[str]]:
+        self._watch(f"verify {' '.join(units)}")
+        return [f"{name}: nonsense" for name, text in units.items() if "nonsense" in text], []
+
+    def is_running(self) -> bool:
+        return True
+
+    def version(self) -> int:
+        return 257
+
+    def journal(self, matches: Sequence[str]) -> list[str]:
+        self._watch("journal")
+        _, _, wanted = matches[0].partition("=")
+        return [said for *whose, said in self.entries if wanted in whose][-20:]
+
+    def sync_journal(self) -> None:
+        pass
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self._watch("sleep")
+        self.advance(seconds)
+
+    # What happens on the host by itself, or by somebody's hand
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and happen what happens in it."""
+        end = self.now + seconds
+        while True:
+            dues = [(unit.due, name) for name, unit in self.loaded.items() if unit.due]
+            if not dues or min(dues)[0][0] > end:
+                break
+            (when, what), name = min(dues)
+            self.now = max(self.now, when)
+            self._happen(name, what)
+        self.now = end
+
+    def reboot(self) -> None:
+        """End everything, and start what is enabled."""
+        self.loaded = {}
+        for target in _TARGETS:
+            for name in sorted(self.wanted_by(target)):
+                if self._read(name) is not None:
+                    try:
+                        self._start(name)
+                    except ServiceError:
+                        continue
+        self._pinned = self._wanted()
+
+    def connect(self, name: str) -> None:
+        """Somebody connects to a socket, which starts its service."""
+        if self._get(name).state == "active":
+            self._fire(name)
+
+    def elapse(self, name: str) -> None:
+        """The time of a timer has come."""
+        if self._get(name).state == "active":
+            self._fire(name)
+
+    def wanted_by(self, target: str) -> set[str]:
+        """Names of the units that a target wants: those that are enabled."""
+        directory = os.path.join(self.root, "etc/systemd/system", f"{target}.wants")
+        return set(os.listdir(directory)) if os.path.isdir(directory) else set()
+
+    def unit(self, name: str) -> Unit:
+        """What systemd has of a unit."""
+        return self._get(name)
+
+    def running(self) -> dict[str, Unit]:
+        """Units that are not inactive, by name."""
+        return {name: unit for name, unit in self.loaded.items() if unit.state in BUSY}
+
+    # Loading
+
+    def _watch(self, what: str) -> None:
+        if self.watcher:
+            self.watcher(what)
+
+    def _path(self, name: str) -> str | None:
+        for directory in ("etc/systemd/system", "run/systemd/system"):
+            path = os.path.join(self.root, directory, name)
+            if os.path.lexists(path):
+                return path
+        return None
+
+    def _read(self, name: str) -> str | None:
+        """A unit and its drop-ins as they lie on the disk; empty where it is masked."""
+        path = self._path(name)
+        if path is None:
+            return None
+        if os.path.islink(path):
+            return ""
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        drop_ins = f"{path}.d"
+        for drop_in in sorted(os.listdir(drop_ins)) if os.path.isdir(drop_ins) else []:
+            if drop_in.endswith(".conf"):
+                with open(os.path.join(drop_ins, drop_in), encoding="utf-8") as file:
+                    text += file.read()
+        return text
+
+    def _wanted(self) -> set[str]:
+        return {name for target in _TARGETS for name in self.wanted_by(target)}
+
+    def _get(self, name: str) -> Unit:
+        unit = self.loaded.get(name)
+        forgotten = unit and unit.state == "inactive" and name not in self._pinned
+        if unit is None or forgotten:
+            # Of a unit that nothing refers to, systemd keeps nothing but how often it started.
+            starts = unit.starts if unit else []
+            unit = self.loaded[name] = Unit(self._read(name), starts=starts)
+        return unit
+
+    def _reload(self) -> None:
+        self._pinned = self._wanted()
+        for name, unit in self.loaded.items():
+            unit.text = self._read(name)
+
+    def _show(self, name: str) -> Status:
+        unit = self._get(name)
+        text = Text(unit.text or "")
+        path = self._path(name)
+        load = {None: "not-found", "": "masked"}.get(unit.text, "loaded")
+        return Status(
+            Id=name,
+            LoadState=load,
+            ActiveState=unit.state,
+            SubState=unit.sub,
+            UnitFileState=self._file_state(name),
+            FragmentPath=path if path and unit.text else "",
+            NeedDaemonReload="yes" if unit.text != self._read(name) else "no",
+            Type=text.last("Type", "simple") if name.endswith(".service") else "",
+            Result=unit.result,
+            ExecMainCode=str(unit.code),
+            ExecMainStatus=str(unit.status),
+            ExecMainStartTimestampMonotonic=(
+                str(int(unit.invocation.started * 1e6)) if unit.invocation else "0"
+            ),
+            MainPID="1" if unit.sub == "running" else "0",
+            NRestarts=str(unit.restarts),
+            InvocationID=unit.invocation.id if unit.invocation else "",
+        )
+
+    def _file_state(self, name: str) -> str:
+        text = self._read(name)
+        if not text:
+            return "" if text is None else "masked"
+        if name in self._wanted():
+            return "enabled"
+        return "disabled" if "WantedBy" in Text(text) else "static"
+
+    # Jobs
+
+    def _start(self, name: str) -> None:
+        unit = self._get(name)
+        if not unit.text:
+            raise ServiceError(f"Unit {name} {'is masked' if unit.text == '' else 'not found'}.")
+        if unit.state in UP:
+            return
+        if name.endswith(".service"):
+            self._start_service(name, unit)
+            return
+        if name.endswith(".socket") and self._get(self._triggered(name)).state in BUSY:
+            raise ServiceError(f"{name}: Socket service already active, refusing.")
+        if self._read(self._triggered(name)) is None:
+            raise ServiceError(f"{name}: Unit to trigger not loaded.")
+        self._invoke(name, unit)
+        unit.state, unit.sub, unit.result = "active", "waiting", "success"
+
+    def _start_service(self, name: str, unit: Unit) -> None:
+        socket = f"{name.rpartition('.')[0]}.socket"
+        # systemd.service(5): services pull in their sockets.
+        if self._read(socket) and self._get(socket).state not in UP:
+            self._start(socket)
+        unit.starts = [when for when in unit.starts if when > self.now - 300]
+        if len(unit.starts) >= _START_LIMIT:
+            unit.state, unit.sub, unit.result, unit.due = (
+                "failed",
+                "failed",
+                "start-limit-hit",
+                None,
+            )
+            raise ServiceError(f"{name}: Start request repeated too quickly.")
+        unit.starts.append(self.now)
+        invocation = self._invoke(name, unit)
+        self._come_up(name, unit, invocation)
+
+    def _invoke(self, name: str, unit: Unit) -> Invocation:
+        self._count += 1
+        text = Text(unit.text or "")
+        invocation = Invocation(f"{self._count:032x}", text, self.now, inodes_of(text))
+        unit.invocation, unit.due, unit.code, unit.status = invocation, None, 0, 0
+        return invocation
+
+    def _come_up(self, name: str, unit: Unit, invocation: Invocation) -> None:
+        text = invocation.text
+        kind, does = text.last("Type", "simple"), self._behaviour(invocation)
+        if does in ("200", "203"):
+            self._end(name, unit, int(does))
+            raise ServiceError(f"Job for {name} failed: its program cannot be executed.")
+        if kind == "oneshot":
+            if does not in ("good", "unhealthy"):
+                self._end(name, unit, 1)
+                raise ServiceError(f"Job for {name} failed.")
+            unit.result = "success"
+            stays = text.last("RemainAfterExit") == "yes"
+            unit.state, unit.sub = ("active", "exited") if stays else ("inactive", "dead")
+            return
+        if kind == "notify" and does == "never-ready":
+            self.now += _START_TIMEOUT
+            self._end(name, unit, 0, result="timeout")
+            raise ServiceError(f"Job for {name} failed because a timeout was exceeded.")
+        if does in ("exits", "ends"):
+            self._say(name, f"{name} {does}")
+        if kind == "notify" and does in ("exits", "ends"):
+            self._end(name, unit, 1 if does == "exits" else 0, result="protocol")
+            raise ServiceError(f"Job for {name} failed because it was not ready.")
+        unit.state, unit.sub, unit.result = "active", "running", "success"
+        if does in ("exits", "ends"):
+            unit.due = (self.now + _SOON, "end")
+        if does == "crashes":
+            unit.due = (self.now + _CRASH, "end")
+
+    def _behaviour(self, invocation: Invocation) -> str:
+        text = invocation.text
+        words = text.command
+        if not words:
+            return "203"
+        directory = text.last("WorkingDirectory")
+        if directory and not os.path.isdir(directory):
+            return "200"
+        if words[0].startswith("/") and not os.access(words[0], os.X_OK):
+            return "203"
+        if text.release in self.sick:
+            return "exits"
+        if words[-1] == "check":
+            return "good" if self._is_healthy(text.last("JoinsNamespaceOf")) else "exits"
+        return words[-1]
+
+    def _is_healthy(self, name: str) -> bool:
+        unit = self._get(name)
+        return bool(
+            unit.state in UP and unit.invocation and self._behaviour(unit.invocation) != "unhealthy"
+        )
+
+    def _restart(self, name: str) -> None:
+        unit = self._get(name)
+        if not unit.text:
+            raise ServiceError(f"Unit {name} {'is masked' if unit.text == '' else 'not found'}.")
+        if Text(unit.text).command[-1:] == ["refuses"] and unit.state in UP:
+            raise ServiceError(f"Job for {name} canceled.")
+        if unit.state in BUSY:
+            self._stop(name)
+        # A unit that is stopped for a moment is not forgotten.
+        self.loaded[name] = unit
+        unit.restarts = 0
+        pinned, self._pinned = self._pinned, {*self._pinned, name}
+        try:
+            self._start(name)
+        finally:
+            self._pinned = pinned
+
+    def _stop(self, name: str) -> None:
+        unit = self._get(name)
+        if unit.state == "inactive" and unit.text is None:
+            raise ServiceError(f"Unit {name} not loaded.")
+        if unit.state != "failed":
+            unit.state, unit.sub, unit.result = "inactive", "dead", "success"
+        unit.due = None
+
+    def _end(self, name: str, unit: Unit, status: int, result: str = "exit-code") -> None:
+        """The main process has ended."""
+        unit.code, unit.status = 1, status
+        unit.result = "success" if result == "exit-code" and status == 0 else result
+        invocation = unit.invocation
+        again = invocation and invocation.text.last("Restart") == "on-failure"
+        if again and unit.result != "success":
+            unit.state, unit.sub = "activating", "auto-restart"
+            unit.due = (self.now + _RESTART_SEC, "restart")
+        else:
+            failed = unit.result != "success"
+            unit.state, unit.sub = ("failed", "failed") if failed else ("inactive", "dead")
+            unit.due = None
+
+    def _happen(self, name: str, what: str) -> None:
+        unit = self.loaded[name]
+        unit.due = None
+        if what == "end":
+            ends = unit.invocation and self._behaviour(unit.invocation) == "ends"
+            self._end(name, unit, 0 if ends else 1)
+            return
+        unit.restarts += 1
+        unit.state, unit.sub = "activating", "start"
+        if not unit.text:
+            unit.state, unit.sub, unit.result = "failed", "failed", "resources"
+            return
+        try:
+            self._start_service(name, unit)
+        except ServiceError:
+            return
+
+    def _fire(self, name: str) -> None:
+        try:
+            self._start(self._triggered(name))
+        except ServiceError:
+            return
+
+    @staticmethod
+    def _triggered(name: str) -> str:
+        return f"{name.rpartition('.')[0]}.service"
+
+    def _say(self, name: str, message: str) -> None:
+        unit = self.loaded[name]
+        self.entries.append((unit.invocation.id if unit.invocation else "", name, message))
+
+    # Enabling
+
+    def _links(self, name: str) -> Iterator[str]:
+        for target in _TARGETS:
+            yield os.path.join(self.root, "etc/systemd/system", f"{target}.wants", name)
+
+    def _enable(self, name: str) -> None:
+        text = self._read(name)
+        if not text:
+            raise ServiceError(
+                f"Unit file {name} {'does not exist' if text is None else 'masked'}."
+            )
+        for target in Text(text).get("WantedBy", []):
+            link = os.path.join(self.root, "etc/systemd/system", f"{target}.wants", name)
+            os.makedirs(os.path.dirname(link), exist_ok=True)
+            if not os.path.lexists(link):
+                os.symlink(f"../{name}", link)
+
+    def _disable(self, name: str) -> None:
+        if self._read(name) is None:
+            raise ServiceError(f"Unit file {name} does not exist.")
+        for link in self._links(name):
+            if os.path.lexists(link):
+                os.unlink(link)
+
+    def _reenable(self, name: str) -> None:
+        self._disable(name)
+        self._enable(name)
+
+
+def inodes_of(text: Text) -> tuple[int, ...]:
+    """What the directories that a unit's program runs from are now."""
+    program = (text.command or [""])[0]
+    paths = [text.last("WorkingDirectory"), os.path.dirname(program)]
+    return tuple(os.stat(path).st_ino for path in paths if path and os.path.isdir(path))

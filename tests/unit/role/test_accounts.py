@@ -1,0 +1,65 @@
+"""Accounts of the host; what changes them is a stand-in."""
+
+from __future__ import annotations
+
+import getpass
+import grp
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from python_service.module_utils.python_service.errors import ServiceError
+from python_service.module_utils.python_service.host.accounts import Accounts
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the stand-ins write how they were called."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    for name in ("userdel", "groupdel", "chown"):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/calls\n')
+        (tmp_path / name).chmod(0o755)
+    return tmp_path / "calls"
+
+
+def test_accounts_of_the_host_are_known() -> None:
+    assert Accounts().exists("user", pwd.getpwuid(0).pw_name)
+    assert Accounts().exists("group", grp.getgrgid(0).gr_name)
+    assert not Accounts().exists("user", "nobody-of-that-name")
+    assert not Accounts().exists("group", "nobody-of-that-name")
+
+
+def test_root_is_known_by_its_number() -> None:
+    assert Accounts().is_root(pwd.getpwuid(0).pw_name)
+    assert not Accounts().is_root("nobody-of-that-name")
+    assert Accounts().is_root(getpass.getuser()) == (os.geteuid() == 0)
+
+
+def test_one_that_went_with_another_is_not_removed_again(calls: Path) -> None:
+    Accounts().remove("group", "nobody-of-that-name")
+    assert not calls.exists()
+
+
+def test_accounts_are_removed_by_the_hosts_own_programs(calls: Path) -> None:
+    Accounts().remove("user", pwd.getpwuid(0).pw_name)
+    Accounts().remove("group", grp.getgrgid(0).gr_name)
+    assert calls.read_text() == "userdel root\ngroupdel root\n"
+
+
+def test_what_an_account_owned_is_given_to_root_and_not_what_links_lead_to(calls: Path) -> None:
+    Accounts().give_to_root("user", "demo", ["/var/lib/demo"])
+    Accounts().give_to_root("group", "demo", ["/var/lib/demo", "/var/log/demo"])
+    assert calls.read_text().splitlines() == [
+        "chown -R -h --from=demo root /var/lib/demo",
+        "chown -R -h --from=:demo :root /var/lib/demo",
+        "chown -R -h --from=:demo :root /var/log/demo",
+    ]
+
+
+def test_a_program_that_fails_is_named_with_its_words(calls: Path) -> None:
+    program = calls.parent / "userdel"
+    program.write_text("#!/bin/sh\necho 'user root is used by process 1\x1b' >&2; exit 8\n")
+    with pytest.raises(ServiceError, match=r"userdel root failed: user root is .* 1\\x1b"):
+        Accounts().remove("user", "root")

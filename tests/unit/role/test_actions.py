@@ -1,0 +1,577 @@
+"""The role's actions, run as Ansible runs them; only what the host would answer is made up."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+import socket
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+import yaml
+from ansible import constants
+from ansible._internal._errors._error_utils import result_dict_from_exception
+from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.play_context import PlayContext
+from ansible.playbook.task import Task
+from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import action_loader, connection_loader, init_plugin_loader
+from ansible.template import Templar, trust_as_template
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from python_service.action_plugins import (
+    python_service_claim,
+    python_service_deploy,
+    python_service_plan,
+    python_service_remove,
+    python_service_rollback,
+)
+from python_service.module_utils.python_service.controller import action as action_module
+from python_service.module_utils.python_service.controller import contents, installer, plan
+from python_service.module_utils.python_service.controller.manual import ROLE, defaults
+
+ACTIONS = {
+    "python_service_claim": python_service_claim.ActionModule,
+    "python_service_deploy": python_service_deploy.ActionModule,
+    "python_service_plan": python_service_plan.ActionModule,
+    "python_service_remove": python_service_remove.ActionModule,
+    "python_service_rollback": python_service_rollback.ActionModule,
+}
+#: What `python_service_look` says of a host that never saw the service.
+NEW_HOST: dict[str, Any] = {
+    "problems": [],
+    "complaints": [],
+    "user_exists": False,
+    "group_exists": False,
+    "claimed": False,
+    "python": [3, 11, 2],
+    "outcome": {
+        "changed": True,
+        "steps": ["stage 0123456789ab", "write demo.service"],
+        "diff": [{"prepared": "steps\n"}],
+        "warnings": [],
+    },
+}
+
+
+class Host:
+    """Answers for modules, by their names, and a record of the calls."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, dict[str, Any]] = {}
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.asynchronous: list[int] = []
+        self.sent: set[str] = set()
+
+    def execute(
+        self,
+        module_name: str,
+        module_args: dict[str, Any],
+        task_vars: dict[str, Any],
+        wrap_async: int = 0,
+    ) -> dict[str, Any]:
+        self.calls.append((module_name, json.loads(json.dumps(module_args))))
+        self.asynchronous.append(wrap_async)
+        if module_args.get("archive"):
+            with tarfile.open(module_args["archive"]) as tar:
+                self.sent = set(tar.getnames())
+        return dict(self.answers[module_name])
+
+
+class Playbook:
+    """A host's variables in a play of the directory ``folder``, and a way to run one action in it."""
+
+    def __init__(self, folder: Path, host: Host) -> None:
+        self.host = host
+        self.loader = DataLoader()
+        self.loader.set_basedir(str(folder))
+        self.variables = {
+            f"python_service_{name}": value for name, value in defaults("main").items()
+        }
+        self.set(name="demo", src="src", command="python main.py")
+
+    def set(self, **variables: Any) -> None:
+        """Set variables of the role; texts may be templates, as in a playbook."""
+        for name, value in variables.items():
+            template = trust_as_template(value) if isinstance(value, str) else value
+            self.variables[f"python_service_{name}"] = template
+
+    def action(self, name: str, args: dict[str, Any] | None = None, **options: Any) -> ActionBase:
+        task = Task()
+        task.action = name
+        task._resolved_action = options.pop("resolved", name)
+        task.args = args or {}
+        for option, value in options.items():
+            setattr(task, option, value)
+        context = PlayContext()
+        made = ACTIONS[name](
+            task=task,
+            connection=connection_loader.get("local", context),
+            play_context=context,
+            loader=self.loader,
+            templar=Templar(loader=self.loader, variables=self.variables),
+        )
+        made._execute_module = self.host.execute
+        return made
+
+    def run(self, name: str, args: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
+        """The result of an action's task, as a later task reads it from a registered variable."""
+        made = self.action(name, args, **options)
+        try:
+            result: dict[str, Any] = made.run(task_vars=self.variables)
+        finally:
+            made.cleanup()
+        return dict(json.loads(json.dumps(result)))
+
+    def fails(
+        self, name: str, args: dict[str, Any] | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """The result of a task that fails."""
+        with pytest.raises(AnsibleActionFail) as raised:
+            self.run(name, args, **options)
+        return dict(raised.value.result_contribution)
+
+    def plan(self, **options: Any) -> dict[str, Any]:
+        return self.run("python_service_plan", **options)
+
+    def refused(self) -> str:
+        return str(self.fails("python_service_plan")["msg"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _plugins() -> None:
+    init_plugin_loader([])
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host()
+
+
+@pytest.fixture
+def playbook(tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch) -> Playbook:
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "run"))
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "main.py").write_text("print()\n")
+    host.answers["python_service_look"] = NEW_HOST
+    return Playbook(tmp_path, host)
+
+
+@pytest.fixture
+def own_handler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the role's package that a test may change."""
+    files = tmp_path / "files"
+    shutil.copytree(ROLE / "files", files, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(plan, "gather", functools.partial(contents.gather, files=files))
+    return files
+
+
+@pytest.fixture
+def asked_for_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was asked when a pip was looked for; one of a single file is found."""
+    asked: list[Any] = []
+    package = tmp_path / "tiny" / "pip"
+    package.mkdir(parents=True)
+    (package / "__main__.py").touch()
+
+    def find(*question: Any) -> installer.Installer:
+        asked.append(question)
+        return installer.Installer(str(package), Version("1"), SpecifierSet())
+
+    monkeypatch.setattr(python_service_deploy, "find_installer", find)
+    return asked
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_ansible_finds_an_action_in_the_role(name: str) -> None:
+    action_loader.add_directory(str(ROLE / "action_plugins"))
+    task = Task()
+    found = action_loader.get(
+        name, task=task, connection=None, play_context=None, loader=None, templar=None
+    )
+    assert found._original_path == str(ROLE / "action_plugins" / f"{name}.py")
+
+
+def test_the_roles_variables_are_read_and_templated(playbook: Playbook) -> None:
+    playbook.variables["where"] = "src"
+    playbook.variables["port"] = 8000
+    playbook.set(
+        description=trust_as_template("{{ python_service_name }} on {{ port }}"),
+        src="{{ where }}",
+        environment={"PORT": trust_as_template("{{ port }}")},
+    )
+    planned = playbook.plan()["arguments"]
+    assert planned["description"] == "demo on 8000"
+    assert planned["src"].endswith("/src")
+    assert planned["environment"] == {"PORT": 8000}
+    assert (planned["user"], planned["group"]) == ("demo", "demo")
+
+
+def test_what_looks_like_a_template_in_a_value_is_not_rendered(playbook: Playbook) -> None:
+    playbook.variables["told"] = "{{ port }}"  # by a host, a file or a person
+    playbook.set(description="{{ told }}")
+    assert playbook.plan()["arguments"]["description"] == "{{ port }}"
+
+
+def test_paths_of_the_controller_begin_at_the_playbook(
+    playbook: Playbook, tmp_path: Path, asked_for_pip: list[Any]
+) -> None:
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / "a-1-py3-none-any.whl").touch()
+    (tmp_path / "needs.txt").write_text("a\n")
+    playbook.set(requirements="needs.txt", wheelhouse="wheels")
+    planned = playbook.plan()["arguments"]
+    assert planned["src"] == str(tmp_path / "src")
+    assert planned["requirements"] == str(tmp_path / "needs.txt")
+    assert planned["wheelhouse"] == str(tmp_path / "wheels")
+    assert planned["directory"] == str(tmp_path)
+
+
+def test_a_path_that_is_empty_is_not_the_playbooks_directory(playbook: Playbook) -> None:
+    playbook.set(src="", wheelhouse="", requirements=["demo"], command="demo")
+    planned = playbook.plan()["arguments"]
+    assert (planned["src"], planned["wheelhouse"]) == ("", "")
+
+
+def test_what_is_omitted_counts_as_not_given(playbook: Playbook) -> None:
+    playbook.set(
+        src="{{ omit }}",
+        wheelhouse="{{ omit }}",
+        python="{{ nothing | default(omit) }}",
+        user="{{ omit }}",
+        requirements=["demo"],
+        command="demo",
+        environment={"A": trust_as_template("{{ omit }}"), "B": "b"},
+    )
+    planned = playbook.plan()["arguments"]
+    assert (planned["src"], planned["wheelhouse"]) == (None, None)
+    assert (planned["python"], planned["user"]) == ("/usr/bin/python3", "demo")
+    assert planned["environment"] == {"B": "b"}
+
+
+def test_a_refusal_is_told_once_in_ansibles_own_words(playbook: Playbook) -> None:
+    playbook.set(requirements=["flask = 3"])
+    with pytest.raises(AnsibleActionFail) as raised:
+        playbook.plan()
+    told = result_dict_from_exception(raised.value)
+    assert told["msg"] == (
+        "python_service_requirements: line 1: 'flask = 3' is no requirement; write 'flask == 3'"
+    )
+
+
+def test_bad_variables_are_refused_before_the_host_is_asked(playbook: Playbook) -> None:
+    playbook.set(name="Demo", comand="x")
+    assert playbook.refused() == (
+        "python_service_comand: the role has no such variable; write python_service_command"
+    )
+    del playbook.variables["python_service_comand"]
+    assert playbook.refused().startswith("python_service_name: 'Demo' cannot name")
+    playbook.set(name="demo", src="nowhere")
+    assert "/nowhere does not exist" in playbook.refused()
+    assert playbook.host.calls == []
+
+
+def test_the_plan_says_what_the_host_lacks(playbook: Playbook) -> None:
+    planned = playbook.plan()
+    assert planned["unclaimed"]
+    assert (planned["new_users"], planned["new_groups"]) == (["demo"], ["demo"])
+    assert planned["python"] == [3, 11, 2]
+    assert not planned["absent"]
+    assert planned["outcome"] == NEW_HOST["outcome"]
+    host = {**NEW_HOST, "user_exists": True, "group_exists": True}
+    playbook.host.answers["python_service_look"] = host
+    planned = playbook.plan()
+    assert (planned["new_users"], planned["new_groups"]) == ([], [])
+    assert planned["unclaimed"]
+    playbook.host.answers["python_service_look"] = {**host, "claimed": True}
+    assert not playbook.plan()["unclaimed"]
+    playbook.host.answers["python_service_look"] = {**host, "claimed": True, "user_exists": False}
+    assert playbook.plan()["unclaimed"]
+
+
+def test_the_plan_hands_on_what_was_found_of_the_host(playbook: Playbook) -> None:
+    facts = {"discovered_interpreter_python": "/usr/bin/python3.13"}
+    complaint = "demo.service:9: Unknown key name 'Nise', ignoring."
+    found = {**NEW_HOST, "complaints": [complaint], "ansible_facts": facts}
+    playbook.host.answers["python_service_look"] = found
+    planned = playbook.plan()
+    assert (planned["warnings"], planned["ansible_facts"]) == ([complaint], facts)
+
+
+def test_what_stands_in_the_way_on_the_host_is_the_tasks_error(playbook: Playbook) -> None:
+    found = {"problems": ["python_service_user: one", "python_service_root: other"]}
+    playbook.host.answers["python_service_look"] = found
+    assert playbook.refused() == "python_service_user: one\npython_service_root: other"
+
+
+def test_only_what_pip_has_to_do_on_this_host_is_slow(playbook: Playbook) -> None:
+    assert not playbook.plan()["slow"]
+    playbook.set(requirements=["demo"])
+    assert playbook.plan()["slow"]
+    there = {**NEW_HOST, "outcome": {**NEW_HOST["outcome"], "steps": ["start demo.service"]}}
+    playbook.host.answers["python_service_look"] = there
+    assert not playbook.plan()["slow"]
+
+
+def test_under_mitogen_nothing_is_slow_since_its_background_never_ends(
+    playbook: Playbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    playbook.set(requirements=["demo"])
+    local = type(playbook.action("python_service_plan")._connection)
+    monkeypatch.setattr(local, "__module__", "ansible_mitogen.connection")
+    playbook.host.answers["pyservice.python_service.python_service_look"] = NEW_HOST
+    assert not playbook.plan(resolved="pyservice.python_service.python_service_plan")["slow"]
+
+
+def test_the_diff_of_the_source_is_made_where_it_is_asked_for(playbook: Playbook) -> None:
+    changes = {"added": ["main.py"], "changed": [], "removed": [], "texts": {}}
+    playbook.host.answers["python_service_look"] = {**NEW_HOST, "changes": changes}
+    assert playbook.plan(diff=False)["source_diff"] == []
+    (listed,) = playbook.plan(diff=True)["source_diff"]
+    assert listed["prepared"].endswith("+ main.py\n")
+    assert [call["files"] is None for _, call in playbook.host.calls] == [True, False]
+
+
+def test_to_remove_a_service_the_plan_needs_no_host(playbook: Playbook) -> None:
+    playbook.set(state="absent", remove_data="{{ true }}", src="{{ omit }}", command="{{ omit }}")
+    planned = playbook.plan()
+    assert (planned["absent"], planned["unclaimed"]) == (True, False)
+    assert planned["remove_data"] is True
+    assert playbook.host.calls == []
+
+
+def test_a_new_release_is_sent_and_deployed(playbook: Playbook) -> None:
+    playbook.set(state="stopped", keep_releases=2)
+    planned = playbook.plan()
+    answer = {"changed": True, "diff": [{"prepared": "a"}, {"prepared": "b"}]}
+    playbook.host.answers["python_service_deploy"] = answer
+    planned["source_diff"] = [{"prepared": "a"}]
+    assert playbook.run("python_service_deploy", {"plan": planned}) == answer
+    module, options = playbook.host.calls[-1]
+    assert module == "python_service_deploy"
+    assert options["release"]["id"] == planned["release"]
+    assert (options["state"], options["keep_releases"]) == ("stopped", 2)
+    assert options["by"] == planned["by"]
+    assert {"app/main.py", "handler/systemd_handler/__init__.py"} <= playbook.host.sent
+    assert not Path(options["archive"]).exists()  # it is taken away with the task
+    # The host gives it back: of a task in the background nothing else comes back.
+    assert options["source_diff"] == [{"prepared": "a"}]
+    assert playbook.host.asynchronous[-1] == 0
+
+
+def test_what_pip_installs_is_sent_with_a_pip_for_the_hosts_python(
+    playbook: Playbook, tmp_path: Path, asked_for_pip: list[Any]
+) -> None:
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / "a-1-py3-none-any.whl").touch()
+    playbook.set(requirements=["a"], wheelhouse="wheels")
+    playbook.host.answers["python_service_deploy"] = {"started": 1, "ansible_job_id": "j1"}
+    args = {"plan": playbook.plan()}
+    result = playbook.run("python_service_deploy", args, async_val=7200)
+    assert asked_for_pip == [([3, 11, 2], str(tmp_path / "wheels"))]
+    assert {
+        *("requirements/0.txt", "wheelhouse/a-1-py3-none-any.whl"),
+        "installer/pip/__main__.py",
+    } <= playbook.host.sent
+    assert playbook.host.asynchronous[-1] == 7200
+    assert result["ansible_job_id"] == "j1"
+    shutil.rmtree(Path(playbook.host.calls[-1][1]["archive"]).parent)  # in the host's name
+
+
+def test_an_archive_is_packed_once_for_all_hosts_of_a_run(
+    playbook: Playbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    playbook.host.answers["python_service_deploy"] = {"changed": True}
+    args = {"plan": playbook.plan()}
+    packed: list[str] = []
+
+    def pack(made_of: contents.Contents, pip: str | None, archive: IO[bytes]) -> None:
+        packed.append(archive.name)
+        contents.pack_contents(made_of, pip, archive)
+
+    monkeypatch.setattr(python_service_deploy, "pack_contents", pack)
+    for _ in range(2):
+        playbook.host.sent.clear()
+        playbook.run("python_service_deploy", args)
+        assert "app/main.py" in playbook.host.sent
+    assert len(packed) == 1
+
+
+def test_a_release_that_is_there_is_not_sent_again(playbook: Playbook) -> None:
+    there = {**NEW_HOST, "outcome": {**NEW_HOST["outcome"], "steps": ["start demo.service"]}}
+    playbook.host.answers["python_service_look"] = there
+    planned = playbook.plan()
+    playbook.host.answers["python_service_deploy"] = {"changed": True}
+    playbook.run("python_service_deploy", {"plan": planned})
+    assert "archive" not in playbook.host.calls[-1][1]
+
+
+def test_a_plan_without_changes_makes_no_call_to_the_host(playbook: Playbook) -> None:
+    nothing = {**NEW_HOST["outcome"], "changed": False, "steps": [], "diff": []}
+    playbook.host.answers["python_service_look"] = {**NEW_HOST, "outcome": nothing}
+    planned = playbook.plan()
+    result = playbook.run("python_service_deploy", {"plan": planned})
+    assert not result["changed"]
+    assert [name for name, _ in playbook.host.calls] == ["python_service_look"]
+
+
+def test_check_mode_says_what_a_deploy_would_return_and_makes_no_call(playbook: Playbook) -> None:
+    planned = playbook.plan(check_mode=True)
+    planned["source_diff"] = [{"prepared": "a"}]
+    result = playbook.run("python_service_deploy", {"plan": planned}, check_mode=True)
+    assert result["changed"]
+    assert result["steps"] == NEW_HOST["outcome"]["steps"]
+    assert result["diff"] == [{"prepared": "a"}, {"prepared": "steps\n"}]
+    assert [name for name, _ in playbook.host.calls] == ["python_service_look"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "src" / "main.py").write_text("print(1)\n"),
+        lambda folder: (folder / "src" / "new.py").touch(),
+        lambda folder: (folder / "needs.txt").write_text("a==2\n"),
+        lambda folder: (folder / "more.txt").write_text("b==2\n"),
+        lambda folder: (folder / "wheels" / "a-2-py3-none-any.whl").touch(),
+        lambda folder: (folder / "files" / "systemd_handler" / "_gil.py").write_text("x = 1\n"),
+    ],
+    ids=["source", "new-file", "requirements", "included", "wheelhouse", "handler"],
+)
+def test_a_release_that_changed_since_the_plan_is_refused(
+    playbook: Playbook,
+    tmp_path: Path,
+    own_handler: Path,
+    asked_for_pip: list[Any],
+    change: Callable[[Path], object],
+) -> None:
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / "a-1-py3-none-any.whl").touch()
+    (tmp_path / "needs.txt").write_text("a==1\n-r more.txt\n")
+    (tmp_path / "more.txt").write_text("b==1\n")
+    playbook.set(requirements="needs.txt", wheelhouse="wheels")
+    planned = playbook.plan()
+    change(tmp_path)
+    failed = playbook.fails("python_service_deploy", {"plan": planned})
+    assert failed["msg"] == (
+        "the files that demo is deployed from changed during the deploy; deploy again"
+    )
+    assert [name for name, _ in playbook.host.calls] == ["python_service_look"]
+
+
+def test_an_error_of_the_host_is_the_tasks_error_with_its_facts(playbook: Playbook) -> None:
+    args = {"plan": playbook.plan()}
+    answer = {
+        "failed": True,
+        "msg": "Release 1 was not accepted.\nRelease 0 runs again.",
+        "changed": True,
+        "rolled_back": True,
+        "release": "0",
+    }
+    playbook.host.answers["python_service_deploy"] = answer
+    assert playbook.fails("python_service_deploy", args) == answer
+
+
+def test_a_module_that_fails_without_a_word_is_named(playbook: Playbook) -> None:
+    playbook.host.answers["python_service_look"] = {"failed": True, "rc": 137}
+    failed = playbook.fails("python_service_plan")
+    assert failed["msg"] == "python_service_look failed on the host"
+    assert failed["rc"] == 137
+
+
+def test_a_host_that_cannot_be_reached_stays_unreachable(playbook: Playbook) -> None:
+    answer = {"unreachable": True, "msg": "no route to host"}
+    playbook.host.answers["python_service_look"] = answer
+    failed = playbook.fails("python_service_plan")
+    assert (failed["unreachable"], failed["msg"]) == (True, "no route to host")
+
+
+def test_a_name_is_claimed_with_the_accounts_that_are_about_to_be_made(playbook: Playbook) -> None:
+    playbook.host.answers["python_service_claim"] = {"changed": True}
+    playbook.set(root="/srv", user="www", group="staff")
+    assert playbook.run("python_service_claim", {"plan": playbook.plan()})["changed"]
+    assert playbook.host.calls[-1] == (
+        "python_service_claim",
+        {"name": "demo", "root": "/srv", "users": ["www"], "groups": ["staff"]},
+    )
+
+
+def test_a_service_is_removed_in_the_name_of_who_asks(playbook: Playbook) -> None:
+    playbook.host.answers["python_service_remove"] = {"changed": True, "removed": []}
+    playbook.set(state="absent", remove_data=True)
+    planned = playbook.plan()
+    playbook.run("python_service_remove", {"plan": planned})
+    assert playbook.host.calls == [
+        ("python_service_remove", {"name": "demo", "data": True, "by": planned["by"]})
+    ]
+
+
+def test_a_rollback_reads_its_own_variables(playbook: Playbook) -> None:
+    playbook.host.answers["python_service_rollback"] = {"changed": True, "release": "b"}
+    playbook.set(keep_releases=3, src="nowhere")
+    playbook.run("python_service_rollback")
+    playbook.set(rollback_to="0123456789ab")
+    playbook.run("python_service_rollback")
+    asked = [options for _, options in playbook.host.calls]
+    assert [options["rollback_to"] for options in asked] == [None, "0123456789ab"]
+    assert (asked[0]["name"], asked[0]["keep_releases"]) == ("demo", 3)
+    assert "@" in asked[0]["by"]
+
+
+def test_a_bad_rollback_is_refused(playbook: Playbook) -> None:
+    playbook.set(keep_releases=0)
+    failed = playbook.fails("python_service_rollback")
+    assert failed["msg"].startswith("python_service_keep_releases: 0 is below 1")
+
+
+def test_in_a_collection_the_modules_go_by_their_full_names(playbook: Playbook) -> None:
+    full = "pyservice.python_service.python_service_look"
+    playbook.host.answers[full] = NEW_HOST
+    playbook.plan(resolved="pyservice.python_service.python_service_plan")
+    assert [name for name, _ in playbook.host.calls] == [full]
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_mitogen_is_refused_in_a_role_with_what_to_use_instead(
+    playbook: Playbook, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = playbook.action(name, {"plan": {}})
+    monkeypatch.setattr(type(made._connection), "__module__", "ansible_mitogen.connection")
+    with pytest.raises(AnsibleActionFail) as raised:
+        made.run(task_vars=playbook.variables)
+    collection = yaml.safe_load((ROLE.parents[1] / "galaxy.yml").read_text())
+    name = f"{collection['namespace']}.{collection['name']}"
+    assert f"use the collection {name}" in str(raised.value)
+    assert playbook.host.calls == []
+
+
+def test_mitogen_is_welcome_in_a_collection(
+    playbook: Playbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = type(playbook.action("python_service_plan")._connection)
+    monkeypatch.setattr(local, "__module__", "ansible_mitogen.connection")
+    playbook.host.answers["pyservice.python_service.python_service_look"] = NEW_HOST
+    playbook.plan(resolved="pyservice.python_service.python_service_plan")
+
+
+def test_who_asks_is_told_as_user_at_controller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "alice")
+    assert action_module.requester() == f"alice@{socket.gethostname()}"
+
+
+@pytest.mark.parametrize("trouble", [KeyError("uid"), OSError("no entry")], ids=repr)
+def test_an_account_without_a_name_is_told_by_its_number(
+    monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    def nameless() -> str:
+        raise trouble
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    monkeypatch.setattr("os.getuid", lambda: 4711)
+    assert action_module.requester() == f"4711@{socket.gethostname()}"

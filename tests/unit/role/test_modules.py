@@ -1,0 +1,73 @@
+"""What a module of the role tells Ansible of what it did."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from python_service.module_utils.python_service.errors import ServiceError
+from python_service.module_utils.python_service.host import module
+
+
+class StandIn:
+    """An `AnsibleModule` that keeps what it is told."""
+
+    def __init__(self, *, check: bool = False) -> None:
+        self.params = {"name": "demo"}
+        self.check_mode = check
+        self.told: dict[str, Any] = {}
+        self.warned: list[str] = []
+
+    def fail_json(self, **facts: Any) -> None:
+        self.told = {"failed": True, **facts}
+        raise SystemExit(1)
+
+    def exit_json(self, **facts: Any) -> None:
+        self.told = facts
+
+    def warn(self, words: str) -> None:
+        self.warned.append(words)
+
+
+def told(work: module.Work) -> StandIn:
+    stand_in = StandIn(check=True)
+    try:
+        module.run_module(stand_in, work)
+    except SystemExit:
+        assert stand_in.told["failed"]
+    return stand_in
+
+
+def test_what_it_did_is_its_result_and_a_warning_is_one() -> None:
+    def work(given: Mapping[str, Any], check: bool) -> dict[str, Any]:
+        return {"changed": check, "name": given["name"], "warnings": ["careful"]}
+
+    found = told(work)
+    assert found.told == {"changed": True, "name": "demo"}
+    assert found.warned == ["careful"]
+
+
+def test_an_error_of_ours_is_a_failure_with_its_facts() -> None:
+    def work(_given: Mapping[str, Any], _check: bool) -> dict[str, Any]:
+        raise ServiceError("not accepted", rolled_back=True)
+
+    assert told(work).told == {"failed": True, "msg": "not accepted", "rolled_back": True}
+
+
+def test_an_error_of_the_host_is_a_sentence_and_no_traceback() -> None:
+    def work(_given: Mapping[str, Any], _check: bool) -> dict[str, Any]:
+        raise OSError(28, "No space left on device", "/opt/\x1b")
+
+    words = told(work).told["msg"]
+    assert words == "a step failed on the host: [Errno 28] No space left on device: '/opt/\\x1b'"
+
+
+def test_root_is_asked_for_by_the_word_that_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(ServiceError, match="set become: true"):
+        module.require_root()
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    module.require_root()

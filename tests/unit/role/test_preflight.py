@@ -1,0 +1,209 @@
+"""What stands in the way of a deploy, each with what to do about it."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab.fake import FakeHost, Program, make_release
+
+from python_service.module_utils.python_service.host import record
+from python_service.module_utils.python_service.host.decide import Desired
+from python_service.module_utils.python_service.host.lock import locked
+from python_service.module_utils.python_service.host.preflight import Needs, look
+from python_service.module_utils.python_service.model import Release
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="looks for who owns directories")
+
+
+@pytest.fixture
+def release(host: FakeHost) -> Release:
+    os.chmod(os.path.dirname(host.root), 0o755)
+    os.chmod(host.root, 0o755)
+    return make_release(host, "demo", Program())
+
+
+def found(host: FakeHost, release: Release, *, root: str = "/opt", **needs: Any) -> dict[str, Any]:
+    desired = Desired.of(release, started=True, enabled=True, keep=5)
+    wanted = Needs(**{"user": "demo", "group": "demo", "python": sys.executable, **needs})
+    return look(host.layout("demo")._replace(root=root), desired, wanted, host.machine)
+
+
+def problem(host: FakeHost, release: Release, **options: Any) -> str:
+    (only,) = found(host, release, **options)["problems"]
+    return str(only)
+
+
+def test_a_host_that_never_saw_the_service_needs_all_of_it(
+    host: FakeHost, release: Release
+) -> None:
+    answer = found(host, release)
+    assert answer["problems"] == answer["complaints"] == []
+    assert (answer["claimed"], answer["user_exists"], answer["group_exists"]) == (False,) * 3
+    assert answer["python"] == list(sys.version_info[:3])
+    assert answer["outcome"]["steps"][0] == f"stage {release.id}"
+    assert "changes" not in answer
+
+
+def test_a_host_that_has_it_needs_nothing_and_is_asked_nothing_more(
+    host: FakeHost, release: Release
+) -> None:
+    host.deploy(release)
+    answer = found(host, release, python="/not/there", program="/not/there", files={})
+    assert answer["problems"] == []
+    assert (answer["claimed"], answer["user_exists"]) == (True, True)
+    assert answer["outcome"]["steps"] == answer["python"] == []
+    assert answer["changes"]["removed"] == ["main.py"]
+
+
+def test_a_host_without_systemd(host: FakeHost, release: Release) -> None:
+    host.systemd.is_running = lambda: False  # type: ignore[method-assign]
+    assert "was not booted with systemd" in problem(host, release)
+
+
+def test_an_old_systemd(host: FakeHost, release: Release) -> None:
+    host.systemd.version = lambda: 246  # type: ignore[method-assign]
+    assert problem(host, release) == "the host has systemd 246; the role needs 247 or newer"
+
+
+def test_somebody_at_work(host: FakeHost, release: Release) -> None:
+    with locked(host.layout("demo"), "eve@there"):
+        assert "demo is being changed by eve@there" in problem(host, release)
+
+
+def test_root_as_the_account(host: FakeHost, release: Release) -> None:
+    assert problem(host, release, user="root").startswith("python_service_user: root could write")
+
+
+def test_a_program_that_the_host_lacks(host: FakeHost, release: Release) -> None:
+    assert "/not/there is not a program on this host" in problem(
+        host, release, program="/not/there"
+    )
+    assert found(host, release, program="/bin/sh")["problems"] == []
+
+
+def test_a_unit_that_systemd_refuses(host: FakeHost, release: Release) -> None:
+    bad = make_release(host, "demo", Program("nonsense"))
+    words = problem(host, bad)
+    assert words.startswith("systemd refuses the unit; correct python_service_unit_options")
+    assert words.endswith("  demo.service: nonsense")
+
+
+class TestNames:
+    """What bears the name of the service and is somebody else's."""
+
+    @pytest.mark.parametrize("which", ["base", "data"])
+    def test_a_directory(self, host: FakeHost, release: Release, which: str) -> None:
+        layout = host.layout("demo")
+        path = Path(layout.base if which == "base" else layout.data[1])
+        path.mkdir(parents=True)
+        assert found(host, release)["problems"] == []  # an empty one is nobody's
+        (path / "file").touch()
+        words = f"python_service_name: {path} exists and was not made by this role"
+        assert problem(host, release).startswith(words)
+
+    def test_a_unit_of_the_administrators(self, host: FakeHost, release: Release) -> None:
+        path = Path(host.layout("demo").unit("demo.service"))
+        path.write_text("[Service]\n")
+        assert f"the host has a demo.service that this role did not make, {path}" in problem(
+            host, release
+        )
+
+    def test_a_unit_of_the_distributions(self, host: FakeHost, release: Release) -> None:
+        path = Path(host.root, "run/systemd/system/demo.service")
+        path.write_text("[Service]\n")
+        assert f"the host has a demo.service that this role did not make, {path}" in problem(
+            host, release
+        )
+
+    def test_a_unit_that_was_masked(self, host: FakeHost, release: Release) -> None:
+        os.symlink("/dev/null", host.layout("demo").unit("demo.service"))
+        assert "the host has a demo.service that this role did not make" in problem(host, release)
+
+    def test_a_unit_of_another_service_of_the_role(self, host: FakeHost, release: Release) -> None:
+        host.deploy(make_release(host, "demo-web", Program()))
+        both = make_release(host, "demo", Program(), Program(name="web"))
+        assert "the host has a demo-web.service that this role did not make" in problem(host, both)
+
+    def test_a_current_that_is_no_link(self, host: FakeHost, release: Release) -> None:
+        host.deploy(release)
+        path = Path(host.layout("demo").current)
+        path.unlink()
+        path.mkdir()
+        assert f"{path} is not a link; remove it" in problem(host, release)
+
+    def test_the_service_itself_in_another_place(self, host: FakeHost, release: Release) -> None:
+        host.deploy(release)
+        assert "demo is in /opt on this host" in problem(host, release, root="/srv")
+
+    def test_a_record_of_nothing_in_another_place_is_no_matter(
+        self, host: FakeHost, release: Release
+    ) -> None:
+        record.claim(host.layout("demo"), [], [])
+        assert found(host, release, root="/srv")["problems"] == []
+
+
+class TestRoot:
+    """Where the service's code is to lie."""
+
+    def test_a_directory_that_others_can_write(self, host: FakeHost, release: Release) -> None:
+        path = Path(host.root, "opt")
+        path.mkdir(mode=0o755)
+        path.chmod(0o777)
+        assert f"python_service_root: {path} can be written by others" in problem(host, release)
+
+    def test_a_directory_of_somebody_else(self, host: FakeHost, release: Release) -> None:
+        path = Path(host.root, "opt")
+        path.mkdir(mode=0o755)
+        os.chown(path, 65534, -1)
+        assert f"python_service_root: {path} can be written by others" in problem(host, release)
+
+    @pytest.mark.parametrize("kind", ["file", "link"])
+    def test_what_is_no_directory(self, host: FakeHost, release: Release, kind: str) -> None:
+        path = Path(host.root, "opt")
+        path.touch() if kind == "file" else path.symlink_to("/srv")
+        assert f"python_service_root: {path} is not a directory" in problem(host, release)
+
+
+class TestPython:
+    """The interpreter that venvs are made from."""
+
+    def python(self, directory: Path, script: str) -> str:
+        path = directory / "python"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return str(path)
+
+    def test_one_that_is_not_there(self, host: FakeHost, release: Release) -> None:
+        words = problem(host, release, python="/not/there")
+        assert words.startswith("python_service_python: /not/there cannot be run on this host (No")
+
+    def test_the_others_of_the_host_are_named(
+        self, host: FakeHost, release: Release, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        both = ["/usr/bin/python3.9", "/usr/bin/python3.11"]
+        monkeypatch.setattr(glob, "glob", lambda pattern: both if "/usr/bin" in pattern else [])
+        assert "write /usr/bin/python3.11 or /usr/bin/python3.9" in problem(
+            host, release, python="/no"
+        )
+        monkeypatch.setattr(glob, "glob", lambda _: [])
+        assert "write the path of a Python that you install" in problem(host, release, python="/no")
+
+    def test_one_that_cannot_make_venvs(
+        self, host: FakeHost, release: Release, tmp_path: Path
+    ) -> None:
+        python = self.python(tmp_path, "echo No module named venv >&2; exit 1")
+        words = problem(host, release, python=python)
+        assert words.endswith("cannot make virtual environments: No module named venv")
+
+    def test_what_is_none(self, host: FakeHost, release: Release, tmp_path: Path) -> None:
+        words = problem(host, release, python=self.python(tmp_path, "echo hello"))
+        assert words.endswith("cannot make virtual environments: it is not a Python")
+
+    def test_an_old_one(self, host: FakeHost, release: Release, tmp_path: Path) -> None:
+        words = problem(host, release, python=self.python(tmp_path, "echo 3 8 10"))
+        assert words.endswith("is Python 3.8.10; name one that is 3.9 or newer")

@@ -1,0 +1,274 @@
+"""A release and its venv are put on a host, each whole or not at all; pip is a stand-in."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tarfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from python_service.module_utils.python_service.archive import pack
+from python_service.module_utils.python_service.errors import ServiceError
+from python_service.module_utils.python_service.host import venv
+from python_service.module_utils.python_service.host.releases import read_release
+from python_service.module_utils.python_service.host.staging import stage
+from python_service.module_utils.python_service.layout import Layout
+from python_service.module_utils.python_service.model import Process, Release, Venv
+from python_service.module_utils.python_service.source import scan
+
+ID, VENV = "0123456789ab", "ba9876543210"
+#: What is called as pip; what it was told lies beside the host.
+PIP = """
+import json, os, sys
+with open({calls!r}, "a") as file:
+    told = [sys.argv[1:], os.environ.get("PIP_CONFIG_FILE")]
+    file.write(json.dumps(told) + "\\n")
+if "--target" in sys.argv:
+    os.makedirs(os.path.join(sys.argv[sys.argv.index("--target") + 1], "bin"))
+{does}
+"""
+
+
+class Made:
+    """What is sent to a host: the parts of a release."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.layout = Layout("/opt", "demo", str(directory / "host"))
+        self.parts = directory / "parts"
+        self.calls = directory / "calls"
+        self.write("app/main.py", "print()\n")
+        self.write("app/broken.py", "(\n")
+        self.write("handler/systemd_handler/__init__.py", "")
+        self.write("handler/systemd_handler/startup.pth", "\n")
+        self.pip()
+
+    def write(self, name: str, text: str, mode: int = 0o644) -> Path:
+        path = self.parts / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    def pip(self, does: str = "") -> None:
+        self.write("installer/pip/__main__.py", PIP.format(calls=str(self.calls), does=does))
+
+    def release(self, **changes: object) -> Release:
+        made_from = Venv(VENV, sys.executable)
+        python = os.path.join(self.layout.venv(VENV), "bin", "python")
+        found = Release(
+            id=ID,
+            source=scan(str(self.parts / "app"), may_be_empty=True).digest,
+            venv=made_from,
+            project=False,
+            units={"demo.service": "text\n"},
+            processes=(Process("demo.service", program=python, settle=1),),
+            origin={},
+        )
+        return replace(found, **changes)  # type: ignore[arg-type]
+
+    def stage(self, release: Release) -> None:
+        archive = self.directory / "archive.tar.gz"
+        sources = {part.name: scan(str(part), may_be_empty=True) for part in self.parts.iterdir()}
+        with archive.open("wb") as file:
+            pack(sources, {}, file)
+        stage(self.layout, release, str(archive))
+
+    def told(self) -> str:
+        return self.calls.read_text() if self.calls.exists() else ""
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
+    # Waits for all the disks of the machine that the tests run on.
+    monkeypatch.setattr(os, "sync", lambda: None)
+    umask = os.umask(0o077)
+    yield Made(tmp_path)
+    os.umask(umask)
+
+
+def test_a_release_is_whole_and_readable_for_its_service(made: Made) -> None:
+    made.stage(made.release())
+    layout = made.layout
+    assert read_release(layout, ID) == made.release()
+    assert venv.is_whole(layout, VENV)
+    assert sorted(os.listdir(layout.base)) == ["environments", "releases"]
+    for directory, folders, files in os.walk(layout.base):
+        for name in [*folders, *files]:
+            path = os.path.join(directory, name)
+            readable = 0o005 if os.path.isdir(path) else 0o004
+            if not os.path.islink(path):
+                assert os.stat(path).st_mode & 0o027 in (readable, readable | 0o001), path
+
+
+def test_its_source_is_compiled_under_its_final_name(made: Made) -> None:
+    made.stage(made.release())
+    (compiled,) = Path(made.layout.app(ID), "__pycache__").iterdir()
+    assert os.fsencode(os.path.join(made.layout.app(ID), "main.py")) in compiled.read_bytes()
+
+
+def test_the_handler_is_in_its_venv(made: Made) -> None:
+    made.stage(made.release())
+    (packages,) = Path(made.layout.venv(VENV), "lib").glob("python3.*/site-packages")
+    assert (packages / "systemd_handler" / "__init__.py").exists()
+    assert (packages / "systemd_handler.pth").exists()
+
+
+def test_pip_is_not_called_where_there_are_no_requirements(made: Made) -> None:
+    made.stage(made.release())
+    assert made.told() == ""
+
+
+def test_requirements_are_installed_from_what_came_along(made: Made) -> None:
+    made.write("requirements/0.txt", "demo\n")
+    made.write("wheelhouse/demo-1-py3-none-any.whl", "")
+    made.stage(made.release(venv=Venv(VENV, sys.executable, require_hashes=True)))
+    told = made.told()
+    for word in ("install", "--require-hashes", "--no-index", "--find-links", "0.txt", os.devnull):
+        assert word in told
+
+
+def test_an_index_is_asked_where_no_wheels_came_along(made: Made) -> None:
+    made.write("requirements/0.txt", "demo\n")
+    made.stage(made.release())
+    assert "--no-index" not in made.told()
+    assert "--require-hashes" not in made.told()
+
+
+def test_a_pip_that_comes_as_a_wheel_is_run_from_it(made: Made) -> None:
+    path = made.parts / "installer" / "pip-1-py3-none-any.whl" / "pip"
+    path.mkdir(parents=True)
+    (made.parts / "installer" / "pip" / "__main__.py").rename(path / "__main__.py")
+    made.write("requirements/0.txt", "demo\n")
+    made.stage(made.release())
+    assert "install" in made.told()
+
+
+@pytest.mark.parametrize("require_hashes", [True, False])
+def test_a_project_is_installed_beside_its_venv(made: Made, require_hashes: bool) -> None:
+    made.write("app/setup.py", "")
+    made_from = Venv(VENV, sys.executable, require_hashes)
+    made.stage(made.release(project=True, venv=made_from))
+    assert os.path.isdir(os.path.join(made.layout.release(ID), "lib"))
+    assert "--no-deps" in made.told()
+    assert ("--no-build-isolation" in made.told()) == require_hashes
+
+
+class TestFailures:
+    """What cannot be made leaves nothing, and says why."""
+
+    def error(self, made: Made, release: Release | None = None) -> str:
+        with pytest.raises(ServiceError) as raised:
+            made.stage(release or made.release())
+        assert os.listdir(made.layout.releases) == []
+        assert not [name for name in os.listdir(made.layout.base) if name.startswith(".")]
+        return str(raised.value)
+
+    def test_pips_own_words_are_given(self, made: Made) -> None:
+        made.write("requirements/0.txt", "demo\n")
+        made.pip("sys.exit('ERROR: No matching distribution found for demo\\x1b')")
+        words = self.error(made)
+        assert words == "pip failed:\n  ERROR: No matching distribution found for demo\\x1b"
+        assert os.listdir(made.layout.venvs) == []
+
+    def test_only_the_last_lines_of_many_are_given(self, made: Made) -> None:
+        made.write("requirements/0.txt", "demo\n")
+        made.pip("print('\\n'.join(map(str, range(100)))); sys.exit(1)")
+        words = self.error(made).splitlines()
+        assert (words[1], words[-1]) == ("  75", "  99")
+
+    def test_an_interpreter_that_makes_no_venv(self, made: Made) -> None:
+        assert "/bin/false -m venv" in self.error(made, made.release(venv=Venv(VENV, "/bin/false")))
+
+    def test_a_source_that_arrived_otherwise(self, made: Made) -> None:
+        words = self.error(made, made.release(source="another"))
+        assert words == "the source that arrived is not the one that was sent; deploy again"
+
+    def test_a_program_that_nothing_brought(self, made: Made) -> None:
+        program = os.path.join(made.layout.venv(VENV), "bin", "gunicorn")
+        release = made.release(processes=(Process("demo.service", program, 1),))
+        words = self.error(made, release)
+        assert words.startswith(
+            "python_service_command: gunicorn is not in the virtual environment of demo"
+        )
+
+    def test_a_program_of_the_source_that_nobody_may_execute(self, made: Made) -> None:
+        program = os.path.join(made.layout.app(ID), "main.py")
+        release = made.release(processes=(Process("demo.service", program, 1),))
+        assert "main.py is not in the virtual environment" in self.error(made, release)
+
+    def test_an_archive_that_is_none(self, made: Made) -> None:
+        (made.directory / "archive").write_bytes(b"nonsense")
+        with pytest.raises(tarfile.ReadError):
+            stage(made.layout, made.release(), str(made.directory / "archive"))
+        assert sorted(os.listdir(made.layout.base)) == ["environments", "releases"]
+
+    def test_nothing_was_sent_since_it_was_there_a_moment_ago(self, made: Made) -> None:
+        with pytest.raises(
+            ServiceError, match="disappeared from the host during the deploy; run this"
+        ):
+            stage(made.layout, made.release(), None)
+
+
+def test_an_empty_source_is_a_release_whose_program_comes_from_elsewhere(made: Made) -> None:
+    for path in (made.parts / "app").iterdir():
+        path.unlink()
+    made.stage(made.release())
+    assert read_release(made.layout, ID)
+
+
+def test_what_is_whole_is_not_made_again(made: Made) -> None:
+    made.stage(made.release())
+    inodes = [os.stat(path).st_ino for path in (made.layout.release(ID), made.layout.venv(VENV))]
+    made.stage(made.release())
+    again = [os.stat(path).st_ino for path in (made.layout.release(ID), made.layout.venv(VENV))]
+    assert inodes == again
+
+
+def test_what_a_run_left_is_cleared_away(made: Made) -> None:
+    Path(made.layout.base, ".incoming-x", "release").mkdir(parents=True)
+    Path(made.layout.base, ".current.new").symlink_to("releases/x")
+    Path(made.layout.units).mkdir(parents=True)
+    for name in (".demo.new", ".demo-web.new"):
+        Path(made.layout.units, name).touch()
+    made.stage(made.release())
+    assert sorted(os.listdir(made.layout.base)) == ["environments", "releases"]
+    assert os.listdir(made.layout.units) == [".demo-web.new"]
+
+
+class TestWhole:
+    """A venv is whole as long as its Python is the one that it was made from."""
+
+    @pytest.mark.parametrize(
+        "mark", ["", "{}", "[]", '{"version": null}', '{"version": "3.1"}'], ids=repr
+    )
+    def test_a_mark_that_says_something_else(self, made: Made, mark: str) -> None:
+        made.stage(made.release())
+        Path(made.layout.venv(VENV), "environment.json").write_text(mark)
+        assert not venv.is_whole(made.layout, VENV)
+
+    def test_a_venv_without_a_mark_or_without_anything(self, made: Made) -> None:
+        assert not venv.is_whole(made.layout, VENV)
+        made.stage(made.release())
+        Path(made.layout.venv(VENV), "environment.json").unlink()
+        assert not venv.is_whole(made.layout, VENV)
+
+    def test_a_python_that_is_gone(self, made: Made) -> None:
+        made.stage(made.release())
+        python = Path(made.layout.venv(VENV), "bin", "python")
+        python.unlink()
+        assert not venv.is_whole(made.layout, VENV)
+        made.stage(made.release())
+        assert venv.is_whole(made.layout, VENV)
+
+    def test_a_python_of_another_version(self, made: Made) -> None:
+        made.stage(made.release())
+        python = Path(made.layout.venv(VENV), "bin", "python")
+        python.unlink()
+        python.write_text("#!/bin/sh\necho 3.99\n")
+        python.chmod(0o755)
+        assert not venv.is_whole(made.layout, VENV)
