@@ -77,6 +77,9 @@ lock() {
     flock 9
 }
 
+# lab_python ARG…: Python with the modules of tests/lab, and the package whose escapes they read.
+lab_python() { PYTHONPATH=$PROJECT/tests:$PROJECT/roles/python_service/files "$VENV/bin/python" "$@"; }
+
 # as_root COMMAND [ARG…]: runs one command with root's rights.
 as_root() {
     if ((EUID == 0)); then

@@ -16,7 +16,7 @@ from systemd_handler._pieces import Joiner
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.systemd_handler.conftest import Journal
+    from unit.systemd_handler.conftest import Journal
 
     Entries = Callable[..., list[tuple[int, str]]]
     EnvironmentWith = Callable[..., dict[str, str]]

@@ -12,7 +12,7 @@ import pytest
 from systemd_handler import ExtraFormatter
 
 if TYPE_CHECKING:
-    from tests.systemd_handler.conftest import Journal
+    from unit.systemd_handler.conftest import Journal
 
 DICT_CONFIG = """
 import logging, logging.config

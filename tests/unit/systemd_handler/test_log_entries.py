@@ -19,7 +19,7 @@ from systemd_handler._escape import unescape
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.systemd_handler.conftest import Journal
+    from unit.systemd_handler.conftest import Journal
 
     LoggerOf = Callable[[logging.Handler], logging.Logger]
 

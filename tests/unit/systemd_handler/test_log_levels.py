@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
-    from tests.systemd_handler.conftest import Journal
+    from unit.systemd_handler.conftest import Journal
 
     RunElsewhere = Callable[[str], subprocess.CompletedProcess[bytes]]
 

@@ -22,7 +22,7 @@ from systemd_handler._journald import under_journald
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.systemd_handler.conftest import Journal
+    from unit.systemd_handler.conftest import Journal
 
     LoggerOf = Callable[[logging.Handler], logging.Logger]
     LogTo = Callable[[logging.Handler, str], None]

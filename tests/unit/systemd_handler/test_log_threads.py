@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
 
-    from tests.systemd_handler.conftest import Journal
+    from unit.systemd_handler.conftest import Journal
 
     LoggerOf = Callable[[logging.Handler], logging.Logger]
     InAnotherThread = Callable[[Callable[[], object]], None]
