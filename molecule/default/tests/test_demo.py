@@ -7,9 +7,8 @@ import shlex
 from typing import Any, Callable
 
 import pytest
+from lab.deploys import Service
 from testinfra.host import Host
-
-from conftest import Service
 
 PRIORITIES = {
     "debug": 7,

@@ -8,9 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from lab import PROJECT
 from testinfra.host import Host
-
-from conftest import PROJECT
 
 
 @pytest.fixture

@@ -1,0 +1,378 @@
+"""A bad release never replaces a good one: the old one serves on, and the error says why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from lab import PROJECT
+from lab.deploys import Player, Run, Versioned, make_versioned
+from testinfra.host import Host
+
+HOST = "debian-13"
+
+HEALTH = {"url": "http://127.0.0.1:19000/"}
+BAD: dict[str, tuple[str, dict[str, Any], str]] = {
+    "import": ("import no_such_module\n", {}, "No module named 'no_such_module'"),
+    "exit": ("raise SystemExit(7)\n", {}, "exit status 7"),
+    "signal": ("import os\nos.abort()\n", {}, "signal 6"),
+    "never-ready": (
+        "import time\ntime.sleep(100)\n",
+        {"unit_options": {"Service": {"TimeoutStartSec": 1}}},
+        "result timeout",
+    ),
+    "health": (
+        "",
+        {"environment": {"STATUS": "500"}, "health": {**HEALTH, "timeout": 1}},
+        "/ answers 500",
+    ),
+    "health-command": (
+        "",
+        {"health": {"command": "sh -c 'echo the cache is cold; exit 3'", "timeout": 1}},
+        "ends with status 3: the cache is cold",
+    ),
+    "unit": ("", {"unit_options": {"Service": {"ExecStartPre": "/no/such"}}}, "/no/such"),
+}
+
+
+@pytest.fixture(scope="module")
+def steady(
+    host_name: str, host: Host, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Versioned]:
+    """One good service for all the bad releases that try to replace it."""
+    found = make_versioned(host, host_name, tmp_path_factory.mktemp("steady"), "steady", 19000)
+    found.deploy("good", health=HEALTH).succeeded()
+    yield found
+    # And after all of them, nothing stands in the way of a better one.
+    found.deploy("better", health=HEALTH).succeeded()
+    assert found.serves() == "better"
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_a_bad_release_is_taken_back(steady: Versioned, fault: str) -> None:
+    program, changes, words = BAD[fault]
+    good = steady.current()
+    enabled = steady.service.show("UnitFileState")
+
+    steady.write("bad")
+    main = steady.source / "main.py"
+    main.write_text(program + main.read_text())
+    run = steady.player.role(**steady.variables(**{"health": HEALTH, **changes}))
+
+    assert run.status != 0
+    assert words in run.message
+    if fault != "unit":
+        assert f"Release {good} runs again" in run.message
+    assert steady.serves() == "good"
+    assert steady.current() == good
+    assert steady.service.show("UnitFileState") == enabled
+
+
+def test_a_program_that_exits_after_a_second_is_taken_back(versioned: Versioned) -> None:
+    versioned.deploy("good", type="exec").succeeded()
+    versioned.write("bad")
+    part = versioned.source / "part.py"
+    part.write_text(
+        "import os, threading\nthreading.Timer(1, os._exit, [5]).start()\n" + part.read_text()
+    )
+    run = versioned.player.role(**versioned.variables(type="exec", settle=60))
+    assert "did not stay up" in run.message
+    assert versioned.serves() == "good"
+
+
+def test_a_first_release_that_fails_leaves_nothing_running_or_enabled(
+    host: Host, versioned: Versioned
+) -> None:
+    run = versioned.deploy("bad", command="python -c 'raise SystemExit(\"no luck\")'")
+    assert "no luck" in run.message
+    assert "nothing runs" in run.message
+    assert not host.service(versioned.service.name).is_running
+    assert not host.file(f"/etc/systemd/system/{versioned.service.name}.service").exists
+    shown = versioned.service.show("ActiveState", "LoadState")
+    assert shown == {"ActiveState": "inactive", "LoadState": "not-found"}
+
+
+def test_a_stopped_service_is_stopped_after_a_bad_release(host: Host, versioned: Versioned) -> None:
+    versioned.deploy("good").succeeded()
+    good = versioned.current()
+    versioned.deploy("good", state="stopped").succeeded()
+    run = versioned.deploy("bad", command="python -c 'raise SystemExit(1)'")
+    assert f"Release {good} is back, stopped as it was" in run.message
+    assert not host.service(versioned.service.name).is_running
+    versioned.deploy("good").succeeded()
+    assert versioned.serves() == "good"
+
+
+def test_a_service_that_crashes_on_and_on_is_not_taken_for_running(
+    host: Host, versioned: Versioned
+) -> None:
+    name = versioned.service.name
+    guard = f"import os\nif os.path.exists('/var/lib/{name}/crash'): raise SystemExit('crashed')\n"
+    versioned.write("good")
+    main = versioned.source / "main.py"
+    main.write_text(guard + main.read_text())
+    versioned.player.role(**versioned.variables()).succeeded()
+    host.check_output(f"touch /var/lib/{name}/crash && systemctl kill -s KILL {name}")
+    versioned.service.eventually(
+        lambda: versioned.service.show("SubState")["SubState"].startswith(("auto-", "failed"))
+    )
+    run = versioned.player.role(**versioned.variables())
+    assert run.status != 0
+    assert "crashed" in run.message
+    assert "no other release" in run.message
+    host.check_output(f"rm /var/lib/{name}/crash")
+
+
+def test_what_came_of_it_can_be_read_after_a_failure(versioned: Versioned) -> None:
+    versioned.deploy("good").succeeded()
+    good = versioned.current()
+    variables = versioned.variables(command="python -c 'raise SystemExit(1)'")
+    role = {"ansible.builtin.include_role": {"name": "python_service"}}
+    show = {"ansible.builtin.debug": {"var": "python_service_result"}, "name": "Result"}
+    named = {f"python_service_{key}": value for key, value in variables.items()}
+    run = versioned.player.play([{"block": [role], "rescue": [show]}], **named)
+    (result,) = [found for name, found in run.tasks if name == "Result"]
+    assert result["python_service_result"]["rolled_back"] is True
+    # What it says is what is there now.
+    assert result["python_service_result"]["changed"] is True
+    assert result["python_service_result"]["restarted"] is True
+    assert result["python_service_result"]["release"] == good
+
+
+def history(host: Host, versioned: Versioned) -> list[dict[str, Any]]:
+    lines = host.check_output(f"cat /opt/{versioned.service.name}/history.jsonl").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def rollback(versioned: Versioned, *options: str) -> Any:
+    tasks = [{"ansible.builtin.include_role": {"name": "python_service", "tasks_from": "rollback"}}]
+    return versioned.player.play(tasks, *options, python_service_name=versioned.service.name)
+
+
+def test_rollback_goes_back_through_what_was_accepted(host: Host, versioned: Versioned) -> None:
+    ids = {}
+    for version in ("one", "two", "three"):
+        versioned.deploy(version, environment={"WORD": version}).succeeded()
+        ids[version] = versioned.current()
+    assert versioned.deploy("bad", command="python -c 'raise SystemExit(1)'").status != 0
+
+    predicted = rollback(versioned, "--check")
+    assert versioned.serves() == "three"
+    assert rollback(versioned).succeeded().changed == predicted.changed != []
+    assert versioned.serves() == "two"
+    # The unit went back as well.
+    assert versioned.service.show("Environment")["Environment"].count("WORD=two") == 1
+    rollback(versioned).succeeded()
+    assert versioned.serves() == "one"
+    run = rollback(versioned)
+    assert run.status != 0
+    assert "has no release to go back to" in run.message
+
+    rollback(versioned, "-e", f"python_service_rollback_to={ids['three']}").succeeded()
+    assert versioned.serves() == "three"
+    bad = [event["to"] for event in history(host, versioned) if event["result"] == "rejected"]
+    run = rollback(versioned, "-e", f"python_service_rollback_to={bad[0]}")
+    assert "was never accepted" in run.message
+    assert ids["one"] in run.message
+    assert versioned.serves() == "three"
+
+    events = history(host, versioned)
+    assert [event["what"] for event in events] == ["deploy"] * 4 + ["rollback"] * 3
+    assert [event["result"] for event in events[:4]] == ["accepted"] * 3 + ["rejected"]
+    assert events[4]["from"] == ids["three"]
+    assert events[4]["to"] == ids["two"]
+    assert all("@" in event["by"] and event["when"] for event in events)
+    assert "exit status 1" in events[3]["reason"]
+
+
+def test_a_rollback_that_is_not_what_was_meant_is_refused(host: Host, versioned: Versioned) -> None:
+    versioned.deploy("one").succeeded()
+    versioned.deploy("two").succeeded()
+    for variable, words in (
+        ("python_service_rolback_to=x", "write python_service_rollback_to"),
+        ("python_service_name=../etc", "python_service_name: '../etc' cannot name a unit"),
+        (
+            "python_service_name=stranger",
+            "stranger is not a service that this role deployed to this host",
+        ),
+        ("python_service_keep_releases=0", "python_service_keep_releases: 0 is below 1"),
+    ):
+        run = rollback(versioned, "-e", variable)
+        assert run.status != 0
+        assert words in run.message
+    assert versioned.serves() == "two"
+
+
+def test_the_order_is_the_historys_and_not_that_of_file_times(
+    host: Host, versioned: Versioned
+) -> None:
+    for version in ("one", "two", "three"):
+        versioned.deploy(version).succeeded()
+    host.check_output(f"touch -d 2001-01-01 /opt/{versioned.service.name}/releases/*")
+    host.check_output(
+        f"touch /opt/{versioned.service.name}/releases/$(ls /opt/{versioned.service.name}/releases | head -1)"
+    )
+    rollback(versioned).succeeded()
+    assert versioned.serves() == "two"
+
+
+def test_the_playbook_rolls_back(host: Host, versioned: Versioned) -> None:
+    versioned.deploy("one").succeeded()
+    versioned.deploy("two").succeeded()
+    playbook = PROJECT / "playbooks" / "rollback.yml"
+    options = ["-e", json.dumps({"python_service_name": versioned.service.name})]
+    versioned.player.in_group("python_service").playbook(playbook, *options).succeeded()
+    assert versioned.serves() == "one"
+
+
+def test_old_releases_go_and_the_last_two_never(host: Host, versioned: Versioned) -> None:
+    base = f"/opt/{versioned.service.name}"
+
+    def present() -> set[str]:
+        return set(host.check_output(f"ls {base}/releases").split())
+
+    ids = []
+    for version in ("one", "two", "three", "four"):
+        versioned.deploy(version, keep_releases=3).succeeded()
+        ids.append(versioned.current())
+    assert present() == set(ids[1:])
+    versioned.deploy("bad", keep_releases=3, command="python -c 'raise SystemExit(1)'")
+    assert versioned.deploy("four", keep_releases=1).succeeded().changed != []
+    assert present() == set(ids[2:])
+    assert versioned.deploy("four", keep_releases=1).succeeded().changed == []
+    rollback(versioned).succeeded()
+    assert versioned.serves() == "three"
+
+
+def test_data_stays_unless_it_is_to_go(host: Host, player: Player, versioned: Versioned) -> None:
+    name = versioned.service.name
+    versioned.deploy("one").succeeded()
+    host.check_output(f"touch /var/lib/{name}/data && chown {name}:{name} /var/lib/{name}/data")
+    player.role(name=name, state="absent").succeeded()
+    # Nobody who gets the account's number later owns it.
+    data = host.file(f"/var/lib/{name}/data")
+    assert (data.user, data.group) == ("root", "root")
+    assert player.role(name=name, state="absent").succeeded().changed == []
+    # The next deploy has it again.
+    versioned.deploy("one").succeeded()
+    assert host.file(f"/var/lib/{name}/data").user == name
+    player.role(name=name, state="absent").succeeded()
+    player.role(name=name, state="absent", remove_data=True).succeeded()
+    for path in (f"/var/lib/{name}", f"/opt/{name}", f"/var/lib/python_service.d/{name}.json"):
+        assert not host.file(path).exists
+
+
+def test_what_belongs_to_others_is_neither_taken_over_nor_removed(
+    host: Host, player: Player, versioned: Versioned
+) -> None:
+    name = versioned.service.name
+    host.check_output(f"mkdir /var/lib/{name} && touch /var/lib/{name}/foreign")
+    run = versioned.deploy("one")
+    assert (
+        f"python_service_name: /var/lib/{name} exists and was not made by this role" in run.message
+    )
+    player.role(name=name, state="absent", remove_data=True).succeeded()
+    assert host.file(f"/var/lib/{name}/foreign").user == "root"
+    host.check_output(f"rm -r /var/lib/{name}")
+
+
+def test_an_account_goes_with_the_last_service_that_runs_as_it(
+    host: Host, player: Player, versioned: Versioned
+) -> None:
+    name = versioned.service.name
+    versioned.deploy("one").succeeded()
+    other = versioned.variables(name=f"{name}b", user=name, group=name, environment={"PORT": 19999})
+    player.role(**other).succeeded()
+    player.role(name=name, state="absent").succeeded()
+    assert host.user(name).exists
+    player.role(name=f"{name}b", state="absent").succeeded()
+    assert not host.user(name).exists
+
+
+def test_a_unit_that_was_edited_by_hand_is_put_right_with_its_process(
+    host: Host, versioned: Versioned
+) -> None:
+    name = versioned.service.name
+    versioned.deploy("one").succeeded()
+    host.check_output(f"sed -i s/^User=.*/User=root/ /etc/systemd/system/{name}.service")
+    host.check_output(f"systemctl daemon-reload && systemctl restart {name}")
+    assert host.process.get(pid=versioned.service.pid).user == "root"
+    assert versioned.deploy("one").succeeded().changed != []
+    assert host.process.get(pid=versioned.service.pid).user == name
+    assert versioned.deploy("one").succeeded().changed == []
+
+
+@pytest.mark.parametrize("damage", ["environments/*/bin/python", "releases/*/app"])
+def test_what_was_damaged_by_hand_is_made_anew(
+    host: Host, versioned: Versioned, damage: str
+) -> None:
+    versioned.deploy("one").succeeded()
+    before = versioned.service.pid
+    host.check_output(f"rm -r /opt/{versioned.service.name}/{damage}")
+    assert versioned.deploy("one").succeeded().changed != []
+    assert versioned.serves() == "one"
+    assert versioned.service.pid != before
+    assert versioned.deploy("one").succeeded().changed == []
+
+
+def test_what_a_unit_is_wanted_by_follows_it(host: Host, versioned: Versioned) -> None:
+    name = versioned.service.name
+    versioned.deploy("one").succeeded()
+    options = {"Install": {"WantedBy": ["", "graphical.target"]}}
+    versioned.deploy("one", unit_options=options).succeeded()
+    links = host.check_output(f"cd /etc/systemd/system; ls -d *.wants/{name}.service")
+    assert links == f"graphical.target.wants/{name}.service"
+    nothing = {"Install": {"WantedBy": ""}}
+    versioned.deploy("one", unit_options=nothing).succeeded()
+    assert versioned.deploy("one", unit_options=nothing).succeeded().changed == []
+
+
+def test_check_mode_refuses_what_systemd_will_refuse(host: Host, versioned: Versioned) -> None:
+    options = {"Service": {"ExecStartPre": "nonsense"}}
+    for arguments in (["--check"], []):
+        run = versioned.deploy("one", *arguments, unit_options=options)
+        assert "systemd refuses the unit; correct python_service_unit_options or" in run.message
+        assert run.changed == []
+    assert not host.user(versioned.service.name).exists
+
+
+def test_what_is_predicted_comes_to_pass_task_by_task(host: Host, versioned: Versioned) -> None:
+    def tasks(run: Run) -> list[tuple[str, bool]]:
+        return [(name, bool(result.get("changed"))) for name, result in run.tasks]
+
+    for version in ("one", "two"):  # a host that never saw the service, and one that has it
+        predicted = versioned.deploy(version, "--check", "--diff").succeeded()
+        assert (
+            not host.file(f"/opt/{versioned.service.name}/history.jsonl").exists or version == "two"
+        )
+        assert tasks(versioned.deploy(version).succeeded()) == tasks(predicted)
+        assert predicted.changed != []
+
+
+def test_the_diff_names_files_of_a_release_that_is_on_the_host(versioned: Versioned) -> None:
+    versioned.deploy("one").succeeded()
+    versioned.deploy("two").succeeded()
+    run = versioned.deploy("one", "--diff").succeeded()
+    diffs = [diff for _, result in run.tasks for diff in result.get("diff", [])]
+    assert any("~ main.py" in diff.get("prepared", "") for diff in diffs)
+
+
+def test_the_diff_names_files_and_lines(versioned: Versioned) -> None:
+    (versioned.source / "old.txt").write_text("gone\n")
+    versioned.deploy("one").succeeded()
+    (versioned.source / "old.txt").unlink()
+    (versioned.source / "new.txt").write_text("new\n")
+    (versioned.source / "binary").write_bytes(b"\0\1")
+    run = versioned.deploy("two", "--check", "--diff", environment={"WORD": "added"}).succeeded()
+    diffs = [diff for _, result in run.tasks for diff in result.get("diff", [])]
+    prepared = "".join(diff.get("prepared", "") for diff in diffs)
+    for line in ("+ binary", "+ new.txt", "~ main.py", "~ part.py", "- old.txt"):
+        assert line in prepared.splitlines()
+    texts = {diff["after_header"]: diff for diff in diffs if "after_header" in diff}
+    assert 'VERSION = "one"' in texts["part.py"]["before"]
+    assert 'VERSION = "two"' in texts["part.py"]["after"]
+    unit = texts[f"/etc/systemd/system/{versioned.service.name}.service"]
+    assert 'Environment="WORD=added"' in unit["after"]
+    assert "WORD" not in unit["before"]
