@@ -16,6 +16,7 @@ import platform
 import signal
 import statistics
 import sys
+import tarfile
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,19 +24,31 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from hosts import PROJECT, Hosts, Run
+from hosts import Hosts
+from lab import PROJECT
+from lab.commands import LabError
+from lab.playbooks import Run
 from sources import Source
 
 HERE = Path(__file__).resolve().parent
 REPORT = HERE / "deploy.md"
 DEPLOY = PROJECT / "playbooks" / "deploy.yml"
 REMOVE = PROJECT / "playbooks" / "remove.yml"
+BEFORE = HERE / "playbooks" / "before.yml"
+SEVERAL = HERE / "playbooks" / "services.yml"
+#: The role as it was before its releases were made by one transaction.
+VERSION_BEFORE = PROJECT / "tests" / "host" / "data" / "role-before-0.2.tar.gz"
+#: Services of one host, in the case that has several.
+SERVICES = 10
 
 
 class Service:
     """A service on some of the hosts, deployed by the role."""
 
-    def __init__(self, hosts: Hosts, names: list[str], name: str, source: Source) -> None:
+    def __init__(
+        self, hosts: Hosts, names: list[str], name: str, source: Source, role: str | None = None
+    ) -> None:
+        self.playbook = BEFORE if role else DEPLOY
         self.hosts = hosts
         self.names = names
         self.name = name
@@ -45,13 +58,15 @@ class Service:
             "python_service_src": str(source.directory),
             "python_service_command": "python main.py",
             "python_service_type": "notify",
+            **({"bench_role": role} if role else {}),
         }
 
     def deploy(self) -> None:
-        self.hosts.play(DEPLOY, self.names, self.variables)
+        self.hosts.play(self.playbook, self.names, self.variables)
 
     def remove(self) -> None:
-        self.hosts.play(REMOVE, self.names, {**self.variables, "python_service_remove_data": True})
+        going = {**self.variables, "python_service_state": "absent"}
+        self.hosts.play(self.playbook, self.names, {**going, "python_service_remove_data": True})
 
     def processes(self) -> list[str]:
         """Main processes, host by host."""
@@ -68,7 +83,8 @@ class Case:
     """One line of the table.
 
     ``base`` is the case that its time is compared with, and ``at_most`` what that
-    ratio may be; nothing enforces it. ``prepare`` is not timed.
+    ratio may be; nothing enforces it. ``share`` is how many services the time is
+    divided by. ``prepare`` is not timed.
     """
 
     title: str
@@ -80,6 +96,7 @@ class Case:
     base: Case | None = None
     base_name: str = "the floor"
     at_most: str = ""
+    share: int = 1
     times: list[float] = field(default_factory=list)
     calls: int = 0
     transfers: int = 0
@@ -113,7 +130,8 @@ class Case:
         """Its line of the table."""
         ratio, to = "", ""
         if self.base:
-            ratio, to = f"{self.seconds / self.base.seconds:.1f}", self.base_name
+            per_service = self.seconds / self.share
+            ratio, to = f"{per_service / self.base.seconds:.2f}", self.base_name
         spread = f"{min(self.times):.2f} to {max(self.times):.2f}"
         cells = [self.title, f"{self.seconds:.2f}", spread, ratio, to, self.at_most]
         return f"| {' | '.join(cells)} | {self.calls} | {self.transfers} |"
@@ -131,7 +149,7 @@ def expect(found: object, wanted: object) -> None:
 
 def nothing_changed(run: Run) -> None:
     """Raise `UntrueError` if a task of the run changed something on any host."""
-    expect(set(run.changed.values()), {0})
+    expect(set(run.changes.values()), {0})
 
 
 def unchanged(service: Service, title: str) -> Case:
@@ -143,18 +161,23 @@ def unchanged(service: Service, title: str) -> Case:
         before[:] = service.processes()
 
     def check(run: Run) -> None:
-        expect(sorted(run.changed), sorted(service.names))
+        expect(sorted(run.changes), sorted(service.names))
         nothing_changed(run)
         expect(service.processes(), before)
         service.expect_source(run)
 
-    return Case(title, DEPLOY, service.names, service.variables, prepare, check)
+    return Case(title, service.playbook, service.names, service.variables, prepare, check)
 
 
 def first(service: Service, title: str) -> Case:
     """A deploy to a host that has nothing of the service."""
     return Case(
-        title, DEPLOY, service.names, service.variables, service.remove, service.expect_source
+        title,
+        service.playbook,
+        service.names,
+        service.variables,
+        service.remove,
+        service.expect_source,
     )
 
 
@@ -165,7 +188,30 @@ def changed(service: Service, title: str) -> Case:
         service.deploy()
         service.source.change()
 
-    return Case(title, DEPLOY, service.names, service.variables, prepare, service.expect_source)
+    return Case(
+        title, service.playbook, service.names, service.variables, prepare, service.expect_source
+    )
+
+
+def several(hosts: Hosts, name: str, source: Source) -> Case:
+    """A deploy of several services of one host in one run, which must leave them alone."""
+    service = Service(hosts, hosts.names[:1], name, source)
+    variables = {**service.variables, "bench_prefix": name, "bench_services": SERVICES}
+    del variables["python_service_name"]
+
+    def prepare() -> None:
+        hosts.play(SEVERAL, service.names, variables)
+
+    case = Case(
+        f"nothing changed, 500 files, {SERVICES} services of one host, for each",
+        SEVERAL,
+        service.names,
+        variables,
+        prepare,
+        nothing_changed,
+    )
+    case.share = SERVICES
+    return case
 
 
 def role_cases(hosts: Hosts, directory: Path, floor: Case) -> list[Case]:
@@ -177,14 +223,16 @@ def role_cases(hosts: Hosts, directory: Path, floor: Case) -> list[Case]:
     alone = unchanged(
         Service(hosts, one, "bench-steady", sources[500]), "nothing changed, 500 files"
     )
-    alone.base, alone.at_most = floor, "2.0"
+    alone.base, alone.at_most = floor, "1.10"
+    together = several(hosts, "bench-several", sources[500])
+    together.base, together.at_most = floor, "0.35"
     many = unchanged(
         Service(hosts, hosts.names, "bench-steady", sources[500]),
         f"nothing changed, 500 files, {len(hosts.names)} hosts",
     )
-    many.base, many.base_name, many.at_most = alone, "one host", "4.0"
+    many.base, many.base_name, many.at_most = alone, "one host", "4.00"
     one_file = changed(Service(hosts, one, "bench-changing", changing), "one file of 500 changed")
-    one_file.base, one_file.at_most = floor, "3.5"
+    one_file.base, one_file.at_most = floor, "3.50"
     firsts = {
         files: first(
             Service(hosts, one, f"bench-first-{files}", source), f"first deploy, {files:,} files"
@@ -193,9 +241,26 @@ def role_cases(hosts: Hosts, directory: Path, floor: Case) -> list[Case]:
     }
     for case in firsts.values():
         case.base = floor
-    firsts[500].at_most = "4.0"
+    firsts[500].at_most = "2.10"
     firsts[5000].at_most = "the calls of 5 files"
-    return [alone, many, one_file, *firsts.values()]
+    return [alone, together, many, one_file, *firsts.values()]
+
+
+def before_cases(hosts: Hosts, directory: Path, floor: Case) -> list[Case]:
+    """The same deploys by the version before."""
+    with tarfile.open(VERSION_BEFORE) as tar:
+        tar.extractall(directory / "before", filter="data")
+    role = str(directory / "before" / "roles" / "python_service")
+    one, source = hosts.names[:1], Source(directory / "before-source", 500)
+    steady = Service(hosts, one, "bench-before", source, role)
+    fresh = Service(hosts, one, "bench-before-first", source, role)
+    cases = [
+        unchanged(steady, "the version before: nothing changed, 500 files"),
+        first(fresh, "the version before: first deploy, 500 files"),
+    ]
+    for case in cases:
+        case.base = floor
+    return cases
 
 
 def copy_cases(hosts: Hosts, directory: Path, floor: Case) -> list[Case]:
@@ -273,11 +338,11 @@ Made by `script/bench deploy` on {today} with ansible-core {version("ansible-cor
 {platform.python_version()} and {os.cpu_count()} cores, deploying to containers with systemd {systemd} and Python
 {host_python} on the same machine.
 
-Wall time of `ansible-playbook` in seconds: the median of {rounds} interleaved rounds, and the fastest and
-the slowest of them. SSH with pipelining, its connection open already. The floor is a play that only
-gathers facts; all other plays gather none. The service is one of `Type=notify`, with files of 1 KiB
-and no requirements. The archive of `unarchive` was packed beforehand. Calls are commands over SSH,
-transfers are files sent.
+Wall time of `ansible-playbook` in seconds: the median of {rounds} interleaved rounds, with the fastest and
+the slowest. SSH uses pipelining and a connection that is open already. The floor is a play that only
+gathers facts; all other plays gather none. The service is of `Type=notify`, with files of 1 KiB and no
+requirements. The archive for `unarchive` was packed beforehand. Calls are commands over SSH, transfers
+are files sent.
 
 | case | seconds | fastest to slowest | ratio | to | at most | calls | transfers |
 |---|--:|--:|--:|---|--:|--:|--:|
@@ -301,6 +366,7 @@ def main() -> None:
         cases = [
             floor,
             *role_cases(hosts, directory, floor),
+            *before_cases(hosts, directory, floor),
             *copy_cases(hosts, directory, floor),
             *unarchive_cases(hosts, directory, floor),
         ]
@@ -317,4 +383,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except LabError as error:
+        sys.exit(str(error))

@@ -22,12 +22,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from container import Container
+from lab import PROJECT
+from lab.commands import LabError
 from logging_fidelity import ROWS
 from logging_plot import draw
 from peers import PEERS, PeerError
 
 HERE = Path(__file__).resolve().parent
-PROJECT = HERE.parent
 PACKAGE = PROJECT / "roles" / "python_service" / "files" / "systemd_handler"
 RESULT = "/run/bench-result"
 IMPORTS = 30
@@ -73,7 +74,7 @@ class Case:
                 f"{self.title}: the journal has {dict(found)} entries by priority"
                 f" where {wanted} were expected"
             )
-        self.times.append(float(container.on("cat", RESULT)) / count * 1e6)
+        self.times.append(float(container.check("cat", RESULT)) / count * 1e6)
         print(f"  {self.title:<48} {self.mode:<11} {self.times[-1]:6.2f} µs", flush=True)
 
     @property
@@ -213,8 +214,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
     container = Container(arguments.host, "/opt/bench")
-    container.copy(HERE / "logging_host")
-    container.copy(PACKAGE)
+    container.add(HERE / "logging_host")
+    container.add(PACKAGE)
     versions, missing = {}, {}
     for peer in PEERS:
         try:
@@ -240,8 +241,8 @@ def main() -> None:
     container.clear_journal()
     hard = fidelity(container, missing)
 
-    systemd = container.on("systemctl", "--version").split()[1]
-    python = container.on("python3", "--version").split()[1]
+    systemd = container.check("systemctl", "--version").split()[1]
+    python = container.check("python3", "--version").split()[1]
     today = datetime.datetime.now(datetime.timezone.utc).date()
     named = ", ".join(f"`{name}` {version}" for name, version in versions.items())
     absent = "".join(f"\n`{name}` is not here: {why}\n" for name, why in missing.items())
@@ -260,17 +261,17 @@ Made by `script/bench logging` on {today} in a container with systemd {systemd} 
 {os.cpu_count()} cores ({processor()}).
 
 Peers: {named or "none"}; and the handler of the article "New-style daemons in Python" (2017), written
-anew after its description.
+again from its description.
 {absent}
 ## What a record costs
 
 CPU time of the program, user and system, in microseconds for `log.info("request %d took %s s", i,
 "0.123")` with the format `%(name)s: %(message)s`: the median of {arguments.rounds} interleaved rounds, and the
-least and the most. Each case is a unit of its own whose standard output journald reads, without rate
-limit. After each run the journal had all of its records, with the expected priority, and one error
-more. The ratio is the median of the rounds' ratios to `StreamHandler(sys.stdout)` of the same kind:
-with `-u` (`PYTHONUNBUFFERED=1`, as in the units of the role) or buffered. Of this project are the
-cases in bold.
+least and the most. Each case is a unit of its own whose standard output journald reads, without a rate
+limit. After each run the journal had all of its records, with the expected priority, and the one error
+that followed them. The ratio is the median of the rounds' ratios to `StreamHandler(sys.stdout)` of the
+same kind: with `-u` (`PYTHONUNBUFFERED=1`, as in the units of the role) or buffered. The cases in bold
+are this project's.
 
 | case | Python | µs | least to most | ratio | at most | records |
 |---|---|--:|--:|--:|--:|--:|
@@ -280,8 +281,8 @@ cases in bold.
 
 The same in more threads, with `-u` and {arguments.records:,} records in all, in microseconds; each ratio is to
 one thread of the same case. The floor formats, and writes without a lock of its own. `os.write` and
-`StreamHandler` let go of Python's global lock during the write, and to get it back from another thread
-costs CPU time; `SystemdHandler` keeps it, which costs a call by way of `ctypes`.
+`StreamHandler` release Python's global lock during the write, and getting it back from another thread
+costs CPU time; `SystemdHandler` keeps it, at the price of a call through `ctypes`.
 
 | threads | floor | ratio | `StreamHandler` | ratio | `SystemdHandler` | ratio | at most |
 |--:|--:|--:|--:|--:|--:|--:|--:|
@@ -296,13 +297,13 @@ costs CPU time; `SystemdHandler` keeps it, which costs a call by way of `ctypes`
 
 ## Records that are hard to log
 
-What the journal had of them, in the same container, each cell a unit of its own, with `-u` where
-nothing else is said. `yes` is what the row says; anything else is what was found instead. `at 6` is the
-priority of the entry, and 0 goes to every terminal of the machine; `lost: …` is what stopped it
-and `raises …` what the program gets for logging; `forged` is an entry that the text of a record made;
-`a blob` is what `journalctl` prints as `[5B blob data]`; an entry without its unit is not found by
-`journalctl --unit`, since its process had ended before journald looked; `hung` are children that had
-not logged their one record after two seconds.
+What of them was in the journal, in the same container. Each cell is a unit of its own, with `-u` unless
+the row says otherwise. `yes` means that the journal had what the row says; anything else is what it had
+instead. `at 6` is the priority of the entry, and 0 goes to every terminal of the machine; `lost: …` says
+what stopped the record, and `raises …` what the program got for logging it; `forged` is an entry that the
+text of a record made; `a blob` is what `journalctl` prints as `[5B blob data]`; an entry without its unit
+is not found by `journalctl --unit`, since its process had ended before journald looked; `hung` are
+children that had not logged their one record after two seconds.
 
 {hard}
 """
@@ -313,4 +314,7 @@ not logged their one record after two seconds.
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except LabError as error:
+        sys.exit(str(error))

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from container import Container, Entry
+from container import Container
+from lab import journal
+from lab.journal import Entry
 from logging_host.fidelity import CHILDREN, KEPT
 
 _ERROR = re.compile(r"^(\w+(?:Error|Exception))\b", re.MULTILINE)
@@ -31,14 +33,26 @@ class Row:
         """The row, measured, in Markdown."""
         cells = [self.title]
         for handler in handlers:
-            since = container.cursor()
+            since = journal.since(container)
             unit = container.unit(
                 "logging_host.fidelity", handler, self.program, unbuffered=self.unbuffered
             )
-            cells.append(self.judge(container.entries(unit, since)))
+            entries = journal.read(container, *since)
+            cells.append(self.judge([entry for entry in entries if _may_be_of(entry, unit)]))
         line = f"| {' | '.join(cells)} |"
         print(f"  {line}", flush=True)
         return line
+
+
+def _has_unit(entry: Entry) -> bool:
+    """Whether journalctl shows it where a unit is asked for."""
+    return "_SYSTEMD_UNIT" in entry.fields
+
+
+def _may_be_of(entry: Entry, unit: str) -> bool:
+    """Whether a process wrote it that was of the unit, or had ended before journald looked."""
+    by_a_process = entry.fields["_TRANSPORT"] in ("stdout", "journal")
+    return by_a_process and entry.fields.get("_SYSTEMD_UNIT", unit) == unit
 
 
 def _one(priority: int, *texts: str) -> Judge:
@@ -60,9 +74,9 @@ def _report(priority: int, *texts: str) -> Judge:
         faults = []
         if entry.priority != priority:
             faults.append(f"at {entry.priority}")
-        if entry.blob:
+        if isinstance(entry.message, bytes):
             faults.append("a blob")
-        if not entry.unit:
+        if not _has_unit(entry):
             faults.append("without its unit")
         return ", ".join(faults) or "yes"
 
@@ -100,7 +114,7 @@ def _all(text: str, count: int) -> Judge:
                 found[match[1]] = entry
         if len(found) < count:
             return f"{len(found):,} of {count:,}"
-        strays = sum(not entry.unit for entry in found.values())
+        strays = sum(not _has_unit(entry) for entry in found.values())
         return f"yes, {strays:,} without unit" if strays else "yes"
 
     return judge

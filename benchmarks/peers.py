@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from container import Container
+from lab.commands import LabError
 
 # Newer systems take wheels made for older ones, but pip wants each of them named.
 _GLIBC = ("2_17", "2_28", "2_31", "2_34")
@@ -41,15 +42,15 @@ class Peer:
                 f"apt-get {options} update && DEBIAN_FRONTEND=noninteractive"
                 f" apt-get {options} install --yes --no-install-recommends {self.package}"
             )
-        except subprocess.CalledProcessError as error:
-            raise PeerError(_last_line(error.stderr)) from None
+        except LabError as error:
+            raise PeerError(_last_line(str(error))) from None
         show = ("dpkg-query", "--show", "--showformat=${Version}")
-        return f"Debian {container.on(*show, self.package)}"
+        return f"Debian {container.check(*show, self.package)}"
 
     def _from_index(self, container: Container) -> str:
-        version = container.on(
+        version = container.check(
             "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"
-        ).strip()
+        )
         machine = platform.machine()
         with tempfile.TemporaryDirectory(prefix="python-service-bench-") as temporary:
             command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
@@ -63,7 +64,7 @@ class Peer:
             if result.returncode != 0:
                 raise PeerError(_last_line(result.stderr))
             for path in sorted(Path(temporary).iterdir()):
-                container.copy(path)
+                container.add(path)
         return self.package.partition("==")[2]
 
 
