@@ -389,7 +389,7 @@ def work():
     while not stop.is_set(): log.debug("parent")
 threads = [threading.Thread(target=work) for _ in range(4)]
 for t in threads: t.start()
-for child in range(100):
+for child in range(40):
     pid = os.fork()
     if pid == 0:
         for i in range(12): log.error("child %d %d %s", child, i, "x" * 40_000 if i == 5 else "")
@@ -400,7 +400,7 @@ for t in threads: t.join()
 """
     found = pairs(program, RuntimeMaxSec="1200", **UNLIMITED)
     errors = [message for priority, message in found if priority == 3]
-    assert len(errors) == 100 * 13
+    assert len(errors) == 40 * 13
     assert {message for priority, message in found if priority == 7} == {"parent"}
 
 
