@@ -18,7 +18,7 @@ NEIGHBOUR = "demo-neighbour"
 
 def deploy_neighbour(host: FakeHost) -> dict[str, Any]:
     """Another service of the host, as it is to be found at any time afterwards."""
-    host.deploy(make_release(host, NEIGHBOUR, Program(), Program(name="worker")))
+    host.deploy(make_release(host, NEIGHBOUR, Program()))
     host.write_data(NEIGHBOUR)
     return host.picture(NEIGHBOUR)
 

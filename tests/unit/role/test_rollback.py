@@ -199,6 +199,15 @@ class TestDropIns:
         assert host.missing("demo", releases[2]) == []
 
 
+def test_a_release_that_was_damaged_is_made_anew_in_its_place(
+    host: FakeHost, releases: list[Release]
+) -> None:
+    layout = host.layout("demo")
+    shutil.rmtree(layout.app(releases[2].id))
+    host.deploy(releases[2])
+    expect_deployed(host, "demo", releases[2])
+
+
 def test_what_cannot_be_pruned_is_a_warning(
     host: FakeHost, releases: list[Release], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -347,11 +347,11 @@ class AnyOrder(RuleBasedStateMachine):
             return
         if any(confession in words for confession in CONFESSIONS):
             return
-        if before.good is None:
+        if before.counting is None:
             # A deploy that was cut off when it had all but ended may have left what counts next.
             if not before.picture["running"] and not before.linked:
                 expect_nothing_runs(self.host, "demo")
-        elif is_steady(before.good) and before.served:
+        elif before.good and is_steady(before.good) and before.served:
             assert self.host.missing("demo", before.good) == []
 
 

@@ -9,7 +9,6 @@ left. Whatever bears the name of a service without a record is somebody else's.
 from __future__ import annotations
 
 import json
-import os
 from typing import NamedTuple
 
 from ..errors import ServiceError
@@ -76,12 +75,3 @@ def forget(layout: Layout) -> None:
     """Remove the record: nothing of the service is the role's any more."""
     for path in (temporary_name(layout.record), layout.record):
         remove(path)
-
-
-def recorded_names(layout: Layout) -> list[str]:
-    """Names of all services of the role on this host."""
-    try:
-        files = os.listdir(layout.records)
-    except FileNotFoundError:
-        return []
-    return sorted(name[: -len(".json")] for name in files if name.endswith(".json"))

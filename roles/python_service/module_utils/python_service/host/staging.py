@@ -69,11 +69,9 @@ def _place(layout: Layout, release: Release, incoming: str) -> None:
         raise ServiceError("the source that arrived is not the one that was sent; deploy again")
     whole = os.path.join(incoming, "release")
     os.mkdir(whole)
-    os.chmod(whole, 0o755)
     final = layout.release(release.id)
     if release.project:
         _install_project(layout, release, incoming, os.path.join(whole, "lib"))
-    os.chmod(app, 0o755)
     os.rename(app, os.path.join(whole, "app"))
     venv.compile_source(layout, release.venv, whole, final)
     _check_programs(layout, release, whole)
