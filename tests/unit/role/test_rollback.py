@@ -94,7 +94,9 @@ def test_units_that_a_newer_systemd_refuses_are_not_installed(
 ) -> None:
     host.systemd.verify = lambda units: (["demo.service: obsolete"], [])  # type: ignore[method-assign]
     before = host.picture("demo")
-    with pytest.raises(ServiceError, match=r"no longer accepts the units of .*:\ndemo.service: obsolete"):
+    with pytest.raises(
+        ServiceError, match=r"no longer accepts the units of .*:\ndemo.service: obsolete"
+    ):
         host.roll_back("demo")
     assert host.picture("demo") == before
 
