@@ -245,7 +245,7 @@ class AnyOrder(RuleBasedStateMachine):
                 lambda: self.host.roll_back("demo"),
                 lambda: self.host.remove("demo"),
             ):
-                with pytest.raises(ServiceError, match="is being changed by eve@there since"):
+                with pytest.raises(ServiceError, match="is being changed by eve@there, since"):
                     attempt()
             assert self.host.files("demo") == before
 
@@ -358,7 +358,7 @@ class AnyOrder(RuleBasedStateMachine):
 CONFESSIONS = (
     "does not come up either",
     "There is no other release to go back to",
-    "No release to go back to is whole",
+    "No release to go back to is complete",
 )
 
 
