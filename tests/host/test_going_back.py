@@ -25,12 +25,12 @@ BAD: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "health": (
         "",
-        {"environment": {"STATUS": "500"}, "health": {**HEALTH, "timeout": 1}},
+        {"environment": {"STATUS": "500"}, "health": {**HEALTH, "timeout": 10}},
         "/ answers 500",
     ),
     "health-command": (
         "",
-        {"health": {"command": "sh -c 'echo the cache is cold; exit 3'", "timeout": 1}},
+        {"health": {"command": "sh -c 'echo the cache is cold; exit 3'", "timeout": 10}},
         "ends with status 3: the cache is cold",
     ),
     "unit": ("", {"unit_options": {"Service": {"ExecStartPre": "/no/such"}}}, "/no/such"),
