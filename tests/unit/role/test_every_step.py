@@ -147,6 +147,12 @@ CHANGES = [
     ),
     Change("an upgrade that prunes", (SMALL, NEXT), THIRD, THIRD),
     Change("a new health check", (SMALL,), (_ := Deploy((Program(checked=True),))), _),
+    Change(
+        "a new health check after another",
+        (SMALL, Deploy((Program(checked=True),))),
+        (_ := Deploy((Program(checked=True, settle=1.0),), keep=1)),
+        _,
+    ),
     Change("a bad first deploy", (), Deploy((BAD, JOB, WEB)), None, fails=True),
     Change("a bad upgrade", (ONE,), Deploy((BAD, JOB), source="2"), ONE, fails=True),
     Change("an unhealthy upgrade", (SMALL,), Deploy((SICK,), venv="b"), SMALL, fails=True),
@@ -255,10 +261,13 @@ def test_or_by_the_next_after_the_host_has_booted(change: Change) -> None:
 
 def one_kill(change: Change, number: int, *, reboots: bool = False) -> bool:
     with host_before(change) as (host, neighbour):
+        enabled = host.enabled_units("demo")
         if not killed(host, lambda: change.act(host), number):
             return True
         expect_untouched(host, neighbour)
         expect_service(host, change)
+        if change.fails:  # and so never was proven
+            assert host.enabled_units("demo") <= enabled
         if not change.destroys:
             expect_kept(host, "demo")
         if reboots:
