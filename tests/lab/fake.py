@@ -183,6 +183,11 @@ class FakeHost:
 
     # What the modules do
 
+    def claim(self, name: str) -> None:
+        """Note the service, and make its accounts."""
+        record.claim(self.layout(name), [name], [name])
+        self.accounts.made |= {("user", name), ("group", name)}
+
     def deploy(  # noqa: PLR0913 - as many as the role has variables for it
         self,
         release: Release,
@@ -196,8 +201,7 @@ class FakeHost:
         """Claim the name and deploy, as the role does; raises `ServiceError` as its module does."""
         name = release.processes[0].unit.rpartition(".")[0]
         if not check:
-            record.claim(self.layout(name), [name], [name])
-            self.accounts.made |= {("user", name), ("group", name)}
+            self.claim(name)
         given = {
             "name": name,
             "root": "/opt",

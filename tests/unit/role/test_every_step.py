@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from lab.fake import FakeHost, Program, fake_host, make_release
-from lab.faults import NOT_REACHED, failing, killed
+from lab.faults import NOT_REACHED, Paused, failing, killed
 from lab.promises import (
     NEIGHBOUR,
     deploy_neighbour,
@@ -289,6 +289,27 @@ def again(host: FakeHost, change: Change) -> None:
     else:
         do(host, change)
     expect_done(host, change)
+
+
+def test_who_comes_second_is_refused_until_the_first_has_ended() -> None:
+    """From the first step to the last: nobody prunes what another has staged, nor restarts it."""
+    change = Change("an upgrade that prunes", (SMALL, NEXT), THIRD, THIRD)
+    number = 4  # the file of the lock is made by then
+    while one_meeting(change, number):
+        number += 1
+    assert number > 40
+
+
+def one_meeting(change: Change, number: int) -> bool:
+    with host_before(change) as (host, _), Paused(host, lambda: change.act(host), number) as first:
+        if not first.waits:
+            return False
+        before = host.files("demo")
+        for meet in (FOURTH, roll_back, remove):
+            with pytest.raises(ServiceError, match="is being changed by me@here, since"):
+                meet(host)
+        assert host.files("demo") == before
+        return True
 
 
 @each

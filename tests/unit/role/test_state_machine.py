@@ -66,6 +66,8 @@ how = st.fixed_dictionaries(
     }
 )
 moments = st.integers(1, 120)
+#: What a deploy does first is to make the file of the lock.
+UNTIL_LOCKED = 3
 
 
 def comes_up(release: Release) -> bool:
@@ -234,10 +236,12 @@ class AnyOrder(RuleBasedStateMachine):
         self, wishes: tuple[dict[str, Any], dict[str, Any]], how: dict[str, Any], moment: int
     ) -> None:
         one, other = (self.release(wish) for wish in wishes)
+        self.host.archive(one)
+        self.host.claim("demo")
         with Paused(
-            self.host, lambda: self.host.deploy(one, by="eve@there", **how), moment
+            self.host, lambda: self.host.deploy(one, by="eve@there", **how), moment + UNTIL_LOCKED
         ) as first:
-            if not (first.waits and lock.refusal(self.layout)):
+            if not first.waits:
                 return
             event("two deploy at once")
             before = self.host.files("demo")
