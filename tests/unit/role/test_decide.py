@@ -161,6 +161,18 @@ def test_a_service_stops_while_its_socket_moves(host: FakeHost) -> None:
     ]
 
 
+def test_a_service_stops_while_its_closed_socket_is_opened(host: FakeHost) -> None:
+    release = make_release(host, "demo", MAIN, WEB)
+    found = steps(but(deployed(release), "demo-web.socket", state="inactive"), wanted(release))
+    assert found == [
+        "stop demo-web.service",
+        "reset demo-web.socket demo-web.service",
+        "start demo-web.socket",
+        "start demo-web.service",
+        "prove demo-web.service",
+    ]
+
+
 def test_a_service_behind_a_socket_that_stays_is_restarted_without_stopping_that(
     host: FakeHost, many: Release
 ) -> None:

@@ -80,6 +80,15 @@ def test_a_start_that_systemd_refused_is_no_success(host: FakeHost) -> None:
     assert "runs again" in words
 
 
+def test_a_socket_that_systemd_does_not_open_is_no_success(host: FakeHost) -> None:
+    release = make_release(host, "demo", Program(socket="80"))
+    host.deploy(release)
+    host.systemd.control("stop", ["demo.socket"])
+    started = Started({}, "refusing")
+    with pytest.raises(ServiceError, match=r"^demo\.socket does not listen: refusing$"):
+        prove(host.layout("demo"), host.systemd, release, release.processes, started)
+
+
 def test_what_cannot_be_executed_is_told_by_its_status(host: FakeHost) -> None:
     release = make_release(host, "demo", Program())
     host.systemd.control = denied(host)  # type: ignore[method-assign]

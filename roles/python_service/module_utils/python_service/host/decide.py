@@ -273,7 +273,7 @@ class _Decision:
         if name not in self._desired.active:
             return False
         unit = self._unit(name)
-        if unit.state not in UP or name in self._rewritten or self._listens_elsewhere(name):
+        if unit.state not in UP or name in self._rewritten or self._listens_anew(name):
             return True
         release = self._desired.release
         if not name.endswith(".service") or release is None:
@@ -289,14 +289,15 @@ class _Decision:
         if self._unit(name).state not in BUSY:
             return False
         if name in self._desired.active:
-            return self._listens_elsewhere(name)
+            return self._listens_anew(name)
         return not self._is_job(name)
 
-    def _listens_elsewhere(self, name: str) -> bool:
+    def _listens_anew(self, name: str) -> bool:
         """Whether a unit has to go for a while, since systemd opens no socket of a running service."""
         processes = self._desired.release.processes if self._desired.release else ()
         return any(
-            process.socket in self._rewritten and name in (process.socket, process.unit)
+            name in (process.socket, process.unit)
+            and (process.socket in self._rewritten or self._unit(process.socket).state not in UP)
             for process in processes
             if process.socket
         )

@@ -47,6 +47,7 @@ def prove(
     for one in watched:
         one.expect_up(first=True)
         one.expect_new(started)
+        one.expect_socket(started)
     for one in watched:
         one.settle()
     for one in watched:
@@ -94,6 +95,12 @@ class _Watched:
         if stays or self._fingerprint(running) != self._release.fingerprint(self._unit):
             words = f": {started.complaint}" if started.complaint else ""
             self._refuse(f"was not restarted, and still runs release {running}{words}")
+
+    def expect_socket(self, started: Started) -> None:
+        """Refuse a process whose socket is not open: it may be up all the same."""
+        socket = self._process.socket
+        if socket and self._systemd.status([socket])[socket]["ActiveState"] not in UP:
+            raise ServiceError(f"{socket} does not listen: {started.complaint}")
 
     def _fingerprint(self, release: str | None) -> str | None:
         found = read_release(self._layout, release) if release else None
