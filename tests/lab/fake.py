@@ -18,8 +18,9 @@ from lab.fake_systemd import FakeSystemd, Invocation, inodes_of
 from python_service.library import python_service_deploy
 from python_service.module_utils.python_service.archive import pack
 from python_service.module_utils.python_service.errors import ServiceError
-from python_service.module_utils.python_service.host import history, record, venv
+from python_service.module_utils.python_service.host import builder, history, record, venv
 from python_service.module_utils.python_service.host.accounts import Accounts
+from python_service.module_utils.python_service.host.builder import Builder
 from python_service.module_utils.python_service.host.decide import started_units
 from python_service.module_utils.python_service.host.files import names, read, remove, write
 from python_service.module_utils.python_service.host.machine import Machine
@@ -48,6 +49,9 @@ class FakeAccounts(Accounts):
 
     def exists(self, kind: str, name: str) -> bool:
         return (kind, name) in self.made
+
+    def number(self, kind: str, name: str) -> int:
+        return os.getegid()
 
     def is_root(self, user: str) -> bool:
         return user == "root"
@@ -213,7 +217,7 @@ class FakeHost:
             "source_diff": [],
             "archive": self.archive(release),
         }
-        return python_service_deploy.deploy(given, check)
+        return python_service_deploy.deploy(given, check, self.machine)
 
     def roll_back(
         self, name: str, to: str | None = None, *, keep: int = 5, check: bool = False
@@ -242,8 +246,7 @@ class FakeHost:
         """Have the role's modules work on this host."""
         with contextlib.ExitStack() as stack:
             for target, attribute, stand_in in (
-                (python_service_deploy, "Systemd", lambda: self.systemd),
-                (python_service_deploy, "Layout", lambda root, name: Layout(root, name, self.root)),
+                (builder, "_free_number", ourselves),
                 (venv, "build", self._build),
                 (venv, "is_whole", _is_whole),
                 (venv, "compile_source", lambda *_: None),
@@ -253,7 +256,7 @@ class FakeHost:
                 stack.enter_context(mock.patch.object(target, attribute, stand_in))
             yield self
 
-    def _build(self, layout: Layout, made_from: Venv, _incoming: str) -> None:
+    def _build(self, layout: Layout, made_from: Venv, _incoming: str, _builder: Builder) -> None:
         path = layout.venv(made_from.id)
         remove(path)
         try:
@@ -372,6 +375,12 @@ class FakeHost:
                     else:
                         found[path] = "" if os.path.isdir(path) else read(path) or ""
         return found
+
+
+@contextlib.contextmanager
+def ourselves(_layout: Layout) -> Iterator[int]:
+    """In place of another user's number: others cannot enter the directories of tests."""
+    yield os.geteuid()
 
 
 def _is_whole(layout: Layout, name: str) -> bool:

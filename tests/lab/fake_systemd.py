@@ -14,6 +14,9 @@ unhealthy    likewise, and never healthy
 exits        soon ends with status 1, and is never ready
 ends         soon ends with status 0, and is never ready
 crashes      comes up, and ends with status 1 after three seconds, on and on
+listens      comes up, and accepts connections
+gives-up     comes up, logs an error, and ends with status 1 after five seconds, on and on
+deaf         comes up, accepts no connections, and ends like that, without a word
 never-ready  does not say that it is ready, which ``Type=notify`` waits for
 refuses      keeps systemd from starting it in place of what runs
 check        is healthy as long as the process is whose sandbox it runs in
@@ -22,20 +25,25 @@ check        is healthy as long as the process is whose sandbox it runs in
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from python_service.module_utils.python_service.errors import ServiceError
 from python_service.module_utils.python_service.host.systemd import BUSY, UP, Status, Systemd
 
+#: By the names that journalctl(1) has for those that the role asks for.
+_PRIORITIES = {"err": 3, "warning": 4}
 _TARGETS = ("multi-user.target", "sockets.target", "timers.target")
 _RESTART_SEC = 2.0
 _START_LIMIT = 10  # starts within five minutes, as the role's template says
 _START_TIMEOUT = 90.0
 _SOON = 0.2
 _CRASH = 3.0
+_GIVE_UP = 5.0
 
 
 class Text(dict[str, list[str]]):
@@ -90,6 +98,15 @@ class Unit:
     due: tuple[float, str] | None = None
 
 
+class Entry(NamedTuple):
+    """An entry of the journal: its fields, when it was written, its priority and its message."""
+
+    fields: frozenset[str]
+    when: float
+    priority: int
+    message: str
+
+
 class FakeSystemd(Systemd):
     """PID 1 of a host whose file system begins at ``root``."""
 
@@ -97,7 +114,7 @@ class FakeSystemd(Systemd):
         self.root = root
         self.now = 1000.0
         self.loaded: dict[str, Unit] = {}
-        self.entries: list[tuple[str, str, str]] = []  # invocation, unit, message
+        self.entries: list[Entry] = []
         self.told: list[str] = []
         #: Releases whose programs do not come up on this host any more.
         self.sick: set[str] = set()
@@ -114,14 +131,20 @@ class FakeSystemd(Systemd):
 
     def status(self, units: Sequence[str]) -> dict[str, Status]:
         self._watch(f"show {' '.join(units)}")
-        return {name: self._show(name) for name in units}
+        with self._working():
+            return {name: self._show(name) for name in units}
 
     def control(self, verb: str, units: Sequence[str] = ()) -> None:
         self._watch(" ".join([verb, *units]))
         self.told.append(" ".join([verb, *units]))
+        with self._working():
+            self._control(verb, units)
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
         self.works = True
         try:
-            self._control(verb, units)
+            yield
         finally:
             self.works = False
 
@@ -173,10 +196,20 @@ class FakeSystemd(Systemd):
     def version(self) -> int:
         return 257
 
-    def journal(self, matches: Sequence[str]) -> list[str]:
+    def journal(self, matches: Sequence[str], since: float = 0.0) -> list[str]:
         self._watch("journal")
-        _, _, wanted = matches[0].partition("=")
-        return [said for *whose, said in self.entries if wanted in whose][-20:]
+        fields = {match for match in matches if "=" in match}
+        most = _PRIORITIES[matches[-1]] if "--priority" in matches else 7
+        return [
+            entry.message
+            for entry in self.entries
+            if fields <= entry.fields and entry.when >= since and entry.priority <= most
+        ][-20:]
+
+    def listens(self, status: Mapping[str, str]) -> bool:
+        self._watch("listens")
+        unit = self._get(status["Id"])
+        return bool(unit.invocation and self._behaviour(unit.invocation) == "listens")
 
     def sync_journal(self) -> None:
         pass
@@ -192,6 +225,10 @@ class FakeSystemd(Systemd):
 
     def advance(self, seconds: float) -> None:
         """Let time pass, and happen what happens in it."""
+        with self._working():
+            self._advance(seconds)
+
+    def _advance(self, seconds: float) -> None:
         end = self.now + seconds
         while True:
             dues = [(unit.due, name) for name, unit in self.loaded.items() if unit.due]
@@ -303,6 +340,8 @@ class FakeSystemd(Systemd):
             ExecMainStartTimestampMonotonic=(
                 str(int(unit.invocation.started * 1e6)) if unit.invocation else "0"
             ),
+            ConditionResult="yes",
+            RemainAfterExit=text.last("RemainAfterExit", "no"),
             MainPID="1" if unit.sub == "running" else "0",
             NRestarts=str(unit.restarts),
             InvocationID=unit.invocation.id if unit.invocation else "",
@@ -385,8 +424,11 @@ class FakeSystemd(Systemd):
         unit.state, unit.sub, unit.result = "active", "running", "success"
         if does in ("exits", "ends"):
             unit.due = (self.now + _SOON, "end")
-        if does == "crashes":
-            unit.due = (self.now + _CRASH, "end")
+        if does == "gives-up":
+            self._say(name, "Connection in use", 3)
+        ends = {"crashes": _CRASH, "gives-up": _GIVE_UP, "deaf": _GIVE_UP}
+        if does in ends:
+            unit.due = (self.now + ends[does], "end")
 
     def _behaviour(self, invocation: Invocation) -> str:
         text = invocation.text
@@ -476,9 +518,13 @@ class FakeSystemd(Systemd):
     def _triggered(name: str) -> str:
         return f"{name.rpartition('.')[0]}.service"
 
-    def _say(self, name: str, message: str) -> None:
-        unit = self.loaded[name]
-        self.entries.append((unit.invocation.id if unit.invocation else "", name, message))
+    def _say(self, name: str, message: str, priority: int = 6) -> None:
+        fields = {f"_SYSTEMD_UNIT={name}"}
+        invocation = self.loaded[name].invocation
+        if invocation:
+            fields.add(f"_SYSTEMD_INVOCATION_ID={invocation.id}")
+            fields.add(f"PYTHON_SERVICE_RELEASE={invocation.text.release}")
+        self.entries.append(Entry(frozenset(fields), self.now, priority, message))
 
     # Enabling
 

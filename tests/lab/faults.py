@@ -1,12 +1,15 @@
 """Let a change of a fake host fail, be killed or wait, at each single thing that it does.
 
-What counts as one thing is each change of the file system and each word to systemd.
+What counts as one thing is each call to the file system and each word to systemd; where
+somebody is killed, only those calls count that change something.
 """
 
 from __future__ import annotations
 
 import builtins
 import contextlib
+import errno
+import functools
 import os
 import pickle
 import traceback
@@ -16,13 +19,30 @@ from unittest import mock
 
 from lab.fake import FakeHost
 from python_service.module_utils.python_service.errors import ServiceError
+from python_service.module_utils.python_service.host.programs import LONG
 
 Operation = Callable[[], Any]
+#: What becomes of a thing that is about to happen.
+Fault = Callable[[FakeHost, str], None]
 
 #: Calls of the module os by which a file system is changed.
-_CHANGES = ("fsync", "mkdir", "open", "rename", "rmdir", "symlink", "unlink")
-#: What is only asked of systemd: who is killed before it has changed nothing more than after.
-_QUESTIONS = ("show", "journal", "verify")
+_CHANGES = (
+    "chmod",
+    "chown",
+    "fchmod",
+    "fsync",
+    "lchown",
+    "mkdir",
+    "open",
+    "rename",
+    "rmdir",
+    "symlink",
+    "unlink",
+)
+#: Those that only look.
+_READS = ("listdir", "readlink", "scandir")
+#: What is only asked: who is killed before it has changed nothing more than after.
+_QUESTIONS = ("read", "show", "journal", "listens", "verify", "sleep")
 
 
 @contextlib.contextmanager
@@ -31,19 +51,17 @@ def watched(host: FakeHost, see: Callable[[str], None]) -> Iterator[None]:
 
     def wrapped(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
-            # What PID 1 does is not cut off with whoever told it.
-            if not host.systemd.works and (name not in _OPENS or _OPENS[name](*arguments)):
-                see(f"os.{name}")
+            # What PID 1 does is not cut off with whoever told it; what the controller has is sent before.
+            if not host.systemd.works and not _is_below(host.controller, arguments):
+                see(f"read {name}" if _only_reads(name, arguments) else name)
             return original(*arguments, **options)
 
         return call
 
     host.systemd.watcher = see
     with contextlib.ExitStack() as stack:
-        for module, name in (*((os, name) for name in _CHANGES), (builtins, "open")):
-            # The two functions that are called open are told apart by their module.
-            key = f"{module.__name__}.open" if name == "open" else name
-            call = wrapped(key, getattr(module, name))
+        for module, name in (*((os, name) for name in _CHANGES + _READS), (builtins, "open")):
+            call = wrapped(f"{module.__name__}.{name}", getattr(module, name))
             stack.enter_context(mock.patch.object(module, name, call))
         try:
             yield
@@ -51,11 +69,17 @@ def watched(host: FakeHost, see: Callable[[str], None]) -> Iterator[None]:
             host.systemd.watcher = None
 
 
-#: Whether a file is opened to be changed.
-_OPENS: dict[str, Callable[..., bool]] = {
-    "os.open": lambda _path, flags, *_: bool(flags & os.O_CREAT),
-    "builtins.open": lambda _path, mode="r", *_: mode[0] in "wa",
-}
+def _is_below(directory: str, arguments: tuple[Any, ...]) -> bool:
+    return bool(arguments) and str(arguments[0]).startswith(directory)
+
+
+def _only_reads(name: str, arguments: tuple[Any, ...]) -> bool:
+    """Whether a call changes nothing in the file system."""
+    if name == "os.open":
+        return not arguments[1] & os.O_CREAT
+    if name == "builtins.open":
+        return len(arguments) < 2 or arguments[1][0] not in "wa"
+    return name.removeprefix("os.") in _READS
 
 
 class _At:
@@ -102,24 +126,46 @@ def _die(_what: str) -> None:
     raise Killed
 
 
-def failing(host: FakeHost, operation: Operation, number: int) -> Any:
-    """Let the thing of a number fail, as such a thing does.
+def failing(host: FakeHost, operation: Operation, number: int, fault: Fault) -> Any:
+    """Let the thing of a number fail.
 
     Gives the error that the operation ended with, None for none, or `NOT_REACHED`.
     """
+    see = _At(number, functools.partial(fault, host), questions=True)
 
-    def act(what: str) -> None:
-        error = OSError if what.startswith("os.") else ServiceError
-        raise error(f"injected at {what}")
+    def fail_at(what: str) -> None:
+        # A file system does not tell anybody that it hangs.
+        if fault is not hangs or not _is_of_files(what):
+            see(what)
 
-    see = _At(number, act, questions=True)
     ended: BaseException | None = None
-    with watched(host, see):
+    with watched(host, fail_at):
         try:
             operation()
-        except (ServiceError, OSError) as raised:
+        except (ServiceError, OSError, RuntimeError) as raised:
             ended = raised
     return ended if see.reached else NOT_REACHED
+
+
+def fails(_host: FakeHost, what: str) -> None:
+    """It fails as such a thing does."""
+    words = f"injected at {what}"
+    raise OSError(errno.EIO, words, "a file") if _is_of_files(what) else ServiceError(words)
+
+
+def breaks(_host: FakeHost, what: str) -> None:
+    """It fails as nobody expects, by a fault of the role's own."""
+    raise RuntimeError(f"injected at {what}")
+
+
+def hangs(host: FakeHost, what: str) -> None:
+    """It does not answer until the time for it is over."""
+    host.systemd.advance(LONG)
+    raise ServiceError(f"injected at {what}: it did not end within {LONG:g} s")
+
+
+def _is_of_files(what: str) -> bool:
+    return what.removeprefix("read ").startswith(("os.", "builtins."))
 
 
 NOT_REACHED = object()

@@ -100,11 +100,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.python_service.host.activation import activate
 from ..module_utils.python_service.host.decide import Desired
 from ..module_utils.python_service.host.lock import locked
+from ..module_utils.python_service.host.machine import Machine
 from ..module_utils.python_service.host.module import DEPLOY_OPTIONS, run_module
 from ..module_utils.python_service.host.observe import observe_for
 from ..module_utils.python_service.host.outcome import predict
 from ..module_utils.python_service.host.steps import Request
-from ..module_utils.python_service.host.systemd import Systemd
 from ..module_utils.python_service.layout import Layout
 
 OPTIONS = {
@@ -115,14 +115,15 @@ OPTIONS = {
 }
 
 
-def deploy(given: Mapping[str, Any], check: bool) -> dict[str, Any]:
-    layout = Layout(given["root"], given["name"])
+def deploy(given: Mapping[str, Any], check: bool, machine: Machine | None = None) -> dict[str, Any]:
+    machine = machine or Machine()
+    layout = Layout(given["root"], given["name"], machine.root)
     desired = Desired.from_options(given)
     if check:
-        return predict(layout, observe_for(layout, Systemd(), desired), desired).facts()
+        return predict(layout, observe_for(layout, machine.systemd, desired), desired).facts()
     with locked(layout, given["by"]):
         request = Request("deploy", given["by"], given["archive"])
-        facts = activate(layout, Systemd(), desired, request).facts()
+        facts = activate(layout, machine, desired, request).facts()
     return {**facts, "diff": [*given["source_diff"], *facts["diff"]]}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from lab.fake import FakeHost, Program, fake_host, make_release
-from lab.faults import NOT_REACHED, Paused, failing, killed
+from lab.faults import NOT_REACHED, Fault, Paused, breaks, failing, fails, hangs, killed
 from lab.promises import (
     NEIGHBOUR,
     deploy_neighbour,
@@ -328,22 +328,33 @@ def one_meeting(change: Change, number: int) -> bool:
         return True
 
 
-@each
-def test_what_fails_leaves_what_served_before(change: Change) -> None:
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        *((change, fails) for change in CHANGES),
+        # What differs between them is met in these many times over.
+        *((change, breaks) for change in CHANGES[::2]),
+        *((change, hangs) for change in CHANGES[1::2]),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else value.name,
+)
+def test_what_fails_leaves_what_served_before(change: Change, fault: Fault) -> None:
     number = 1
-    while not one_failure(change, number):
+    while not one_failure(change, number, fault):
         number += 1
     assert number > 2
 
 
-def one_failure(change: Change, number: int) -> bool:
+def one_failure(change: Change, number: int, fault: Fault) -> bool:
     with host_before(change) as (host, neighbour):
         before, units = host.picture("demo"), host.own_units("demo")
         counting = host.counting("demo")
-        ended = failing(host, lambda: change.act(host), number)
+        ended = failing(host, lambda: change.act(host), number, fault)
         if ended is NOT_REACHED:
             return True
         expect_untouched(host, neighbour)
+        if ended and not change.fails:
+            assert "injected at" in str(ended)
         if not change.destroys:
             expect_kept(host, "demo")
         if change.act not in (remove, remove_with_data) and ended and not confesses(ended):

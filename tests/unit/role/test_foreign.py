@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from python_service.module_utils.python_service.foreign import last_lines, printable, shortened
+from python_service.module_utils.python_service.foreign import (
+    last_lines,
+    message,
+    printable,
+    shortened,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,17 +47,32 @@ def test_nothing_gets_through_that_is_no_visible_character(text: str) -> None:
     ]
 
 
-def test_a_long_text_is_cut_and_says_how_long_it_was() -> None:
-    assert shortened("x" * 10, 10) == "x" * 10
-    assert shortened("x" * 11, 10) == "xxxxxxxxxx … (11 characters)"
+def test_of_a_long_text_the_middle_is_cut_and_how_long_it_was_is_said() -> None:
+    assert shortened("x" * 100, 100) == "x" * 100
+    assert shortened("x" * 100 + "y", 100) == f"{'x' * 18} … (101 characters) … {'x' * 17}y"
 
 
-def test_a_cut_leaves_no_half_of_a_character() -> None:
-    assert shortened("é" * 5, 5) == "éé … (5 characters)"
+@given(st.text(st.characters(exclude_categories=())), st.integers(64, 200))
+def test_a_shortened_text_is_no_longer_than_allowed(text: str, most: int) -> None:
+    assert len(shortened(text, most).encode()) <= most
 
 
-def test_what_grows_by_being_written_out_is_cut_as_well() -> None:
-    assert shortened("\x1b" * 5, 10) == "\\x1b\\x1b\\x … (5 characters)"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://__token__:s3cret@host/simple",
+        "git+ssh://s3cret@host/repository",
+        f"{'x' * 2000} https://user:s3cret{'t' * 200}@host/ {'y' * 2000}",
+    ],
+)
+def test_a_url_shows_no_credentials(text: str) -> None:
+    for shown in (printable(text), shortened(text), message(text), *last_lines([text])):
+        assert "s3cret" not in shown
+        assert "****@host" in shown or "…" in shown
+
+
+def test_a_message_is_cut_as_a_whole() -> None:
+    assert len(message("line\n" * 100_000).encode()) <= 20 * 1024
 
 
 def test_the_last_lines_are_kept_in_their_order() -> None:

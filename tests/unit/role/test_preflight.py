@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from lab.fake import FakeHost, Program, make_release
 
-from python_service.module_utils.python_service.host import record
+from python_service.module_utils.python_service.host import preflight, record
 from python_service.module_utils.python_service.host.decide import Desired
 from python_service.module_utils.python_service.host.lock import locked
 from python_service.module_utils.python_service.host.preflight import Needs, look
+from python_service.module_utils.python_service.host.trust import weakness
 from python_service.module_utils.python_service.model import Release
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="looks for who owns directories")
@@ -172,11 +173,28 @@ class TestRoot:
 class TestPython:
     """The interpreter that venvs are made from."""
 
+    @pytest.fixture
+    def directory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        # Everybody may write above where tests make their files.
+        monkeypatch.setattr(
+            preflight, "weakness", lambda path, host=str(tmp_path): weakness(path, host)
+        )
+        return tmp_path
+
     def python(self, directory: Path, script: str) -> str:
         path = directory / "python"
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
         return str(path)
+
+    def test_one_that_others_could_change_is_not_run(
+        self, host: FakeHost, release: Release, directory: Path
+    ) -> None:
+        python = self.python(directory, f"touch {directory}/ran; echo 3 12 0")
+        os.chown(python, 65534, -1)
+        words = problem(host, release, python=python)
+        assert words.startswith(f"python_service_python: root would run {python}, and {python} can")
+        assert not (directory / "ran").exists()
 
     def test_one_that_is_not_there(self, host: FakeHost, release: Release) -> None:
         words = problem(host, release, python="/not/there")
@@ -194,16 +212,16 @@ class TestPython:
         assert "write the path of a Python that you install" in problem(host, release, python="/no")
 
     def test_one_that_cannot_make_venvs(
-        self, host: FakeHost, release: Release, tmp_path: Path
+        self, host: FakeHost, release: Release, directory: Path
     ) -> None:
-        python = self.python(tmp_path, "echo No module named venv >&2; exit 1")
+        python = self.python(directory, "echo No module named venv >&2; exit 1")
         words = problem(host, release, python=python)
         assert words.endswith("cannot make virtual environments: No module named venv")
 
-    def test_what_is_none(self, host: FakeHost, release: Release, tmp_path: Path) -> None:
-        words = problem(host, release, python=self.python(tmp_path, "echo hello"))
+    def test_what_is_none(self, host: FakeHost, release: Release, directory: Path) -> None:
+        words = problem(host, release, python=self.python(directory, "echo hello"))
         assert words.endswith("cannot make virtual environments: it is not a Python")
 
-    def test_an_old_one(self, host: FakeHost, release: Release, tmp_path: Path) -> None:
-        words = problem(host, release, python=self.python(tmp_path, "echo 3 8 10"))
+    def test_an_old_one(self, host: FakeHost, release: Release, directory: Path) -> None:
+        words = problem(host, release, python=self.python(directory, "echo 3 8 10"))
         assert words.endswith("is Python 3.8.10; name one that is 3.9 or newer")

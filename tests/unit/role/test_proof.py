@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from lab.fake import FakeHost, Program, make_release
+from lab.fake_systemd import Entry
 
 from python_service.module_utils.python_service.errors import ServiceError
 from python_service.module_utils.python_service.host import health, journal
@@ -22,7 +23,7 @@ def refusal(host: FakeHost, *programs: Program, **made_of: str) -> str:
 
 
 def test_a_program_that_ends_by_itself_is_told_what_a_service_is(host: FakeHost) -> None:
-    assert "it ended by itself: a service stays in the foreground" in refusal(host, Program("ends"))
+    assert "ended by itself: a service stays in the foreground" in refusal(host, Program("ends"))
 
 
 def test_one_that_dies_while_another_is_waited_for_is_noticed(host: FakeHost) -> None:
@@ -131,27 +132,60 @@ class TestWords:
     def test_a_state_in_words(self, status: dict[str, str], text: str) -> None:
         assert journal.state(Status(ActiveState="failed", SubState="dead", **status)) == text
 
-    def words(self, host: FakeHost, answers: dict[str, list[str]]) -> list[str]:
-        host.systemd.journal = lambda matches: answers.get(  # type: ignore[method-assign]
-            " ".join(matches), []
-        )
-        return journal.words(host.systemd, "demo.service", "7")
+    @pytest.mark.parametrize(
+        ("status", "text"),
+        [
+            ({"InvocationID": "7", "ConditionResult": "no"}, "a condition of its unit is not met"),
+            ({"InvocationID": "7", "Type": "exec"}, ", it ended by itself"),
+            ({"Type": "exec"}, ", it was not started, or ended by itself"),
+            ({"Type": "notify"}, "result success"),
+        ],
+    )
+    def test_why_a_unit_is_inactive(self, status: dict[str, str], text: str) -> None:
+        inactive = Status(ActiveState="inactive", SubState="dead", Result="success", **status)
+        assert text in journal.state(inactive)
+
+    def words(self, host: FakeHost, *entries: tuple[str, float, int, str]) -> list[str]:
+        """What is shown of invocation 7 of release 1, which was started at 10."""
+        for fields, when, priority, said in entries:
+            host.systemd.entries.append(Entry(frozenset(fields.split()), when, priority, said))
+        return journal.words(host.systemd, "demo.service", "7", "1", 10.0)
 
     def test_warnings_and_worse_come_first(self, host: FakeHost) -> None:
         this = "_SYSTEMD_INVOCATION_ID=7"
-        answers = {f"{this} --priority warning": ["bad\x1b[2J"], this: ["good", "bad"]}
-        assert self.words(host, answers) == ["Its journal at warning and worse:", "  bad\\x1b[2J"]
+        found = self.words(host, (this, 11.0, 6, "good"), (this, 11.0, 4, "bad\x1b[2J\nworse"))
+        assert found == ["Its journal at warning and worse:", "  bad\\x1b[2J", "  worse"]
 
     def test_then_whatever_it_said(self, host: FakeHost) -> None:
-        found = self.words(host, {"_SYSTEMD_INVOCATION_ID=7": ["good"]})
+        found = self.words(host, ("_SYSTEMD_INVOCATION_ID=7", 11.0, 6, "good"))
         assert found == ["Its journal, which has no warnings:", "  good"]
 
-    def test_then_what_those_before_it_said(self, host: FakeHost) -> None:
-        found = self.words(host, {"_SYSTEMD_UNIT=demo.service": ["old"]})
-        assert found == ["Its journal has nothing from this start; from before it:", "  old"]
+    def test_then_what_starts_of_the_same_release_said_since(self, host: FakeHost) -> None:
+        of_unit = "_SYSTEMD_UNIT=demo.service PYTHON_SERVICE_RELEASE="
+        found = self.words(
+            host,
+            (f"{of_unit}1", 9.0, 3, "of a deploy before"),
+            (f"{of_unit}2", 11.0, 3, "of another release"),
+            (f"{of_unit}1", 11.0, 3, "own"),
+        )
+        assert found == ["Its journal, from the starts before this one:", "  own"]
+
+    def test_then_what_systemd_itself_says(self, host: FakeHost) -> None:
+        of_unit = "UNIT=demo.service INVOCATION_ID=7"
+        found = self.words(
+            host,
+            (f"{of_unit} _UID=0", 11.0, 3, "no file"),
+            (f"{of_unit} _UID=5", 11.0, 3, "forged"),
+        )
+        assert found == ["It said nothing; systemd says:", "  no file"]
 
     def test_then_that_there_is_nothing(self, host: FakeHost) -> None:
-        assert self.words(host, {}) == ["Its journal is empty."]
+        assert self.words(host) == ["Its journal is empty."]
+
+    def test_all_of_it_takes_few_bytes(self, host: FakeHost) -> None:
+        this = ("_SYSTEMD_INVOCATION_ID=7", 11.0, 3, "\n".join(["line"] * 100_000))
+        found = self.words(host, *([this] * 100))
+        assert len("\n".join(found)) <= 40 * 1024
 
 
 def test_a_release_that_runs_elsewhere_is_proven_where_it_runs(host: FakeHost) -> None:

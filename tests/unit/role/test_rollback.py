@@ -186,7 +186,7 @@ class TestDropIns:
         desired = Desired.of(release, started=True, enabled=True, keep=5)
         desired = replace(desired, drop_ins=drop_ins)
         request = Request("deploy", "me@here")
-        outcome = activate(host.layout("demo"), host.systemd, desired, request)
+        outcome = activate(host.layout("demo"), host.machine, desired, request)
         return [str(step) for step in outcome.steps]
 
     def test_it_is_what_runs(self, host: FakeHost, releases: list[Release]) -> None:

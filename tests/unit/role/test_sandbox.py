@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from lab.fake import FakeHost
+from lab.fake_systemd import Entry
 
 from python_service.module_utils.python_service.host.sandbox import Sandbox
 from python_service.module_utils.python_service.host.systemd import Status
@@ -127,7 +128,8 @@ class TestEnding:
     """What is said of a command that did not end well."""
 
     def ending(self, host: FakeHost, status: dict[str, str], *said: str) -> str | None:
-        host.systemd.entries = [("7", "x", line) for line in said]
+        fields = frozenset(["_SYSTEMD_INVOCATION_ID=7"])
+        host.systemd.entries = [Entry(fields, 0.0, 6, line) for line in said]
         host.systemd.status = lambda units: {  # type: ignore[method-assign]
             units[0]: Status(InvocationID="7", **status)
         }

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from lab.fake import FakeAccounts, ourselves
 
 from python_service.module_utils.python_service.archive import pack
 from python_service.module_utils.python_service.errors import ServiceError
-from python_service.module_utils.python_service.host import venv
+from python_service.module_utils.python_service.host import builder, programs, venv
 from python_service.module_utils.python_service.host.releases import read_release
 from python_service.module_utils.python_service.host.staging import stage
 from python_service.module_utils.python_service.layout import Layout
@@ -76,7 +79,7 @@ class Made:
         sources = {part.name: scan(str(part), may_be_empty=True) for part in self.parts.iterdir()}
         with archive.open("wb") as file:
             pack(sources, {}, file)
-        stage(self.layout, release, str(archive))
+        stage(self.layout, release, str(archive), FakeAccounts())
 
     def told(self) -> str:
         return self.calls.read_text() if self.calls.exists() else ""
@@ -86,23 +89,37 @@ class Made:
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
     # Waits for all the disks of the machine that the tests run on.
     monkeypatch.setattr(os, "sync", lambda: None)
+    monkeypatch.setattr(builder, "_free_number", ourselves)
     umask = os.umask(0o077)
     yield Made(tmp_path)
     os.umask(umask)
 
 
-def test_a_release_is_whole_and_readable_for_its_service(made: Made) -> None:
-    made.stage(made.release())
+def test_a_release_is_whole_and_for_its_service_alone_to_read(made: Made) -> None:
+    made.write("app/secret", "s3cret\n", 0o600)
+    made.stage(made.release(units={"demo.service": "Group=demo\n"}))
     layout = made.layout
-    assert read_release(layout, ID) == made.release()
+    assert read_release(layout, ID)
     assert venv.is_whole(layout, VENV)
     assert sorted(os.listdir(layout.base)) == ["environments", "releases"]
-    for directory, folders, files in os.walk(layout.base):
-        for name in [*folders, *files]:
-            path = os.path.join(directory, name)
-            readable = 0o005 if os.path.isdir(path) else 0o004
-            if not os.path.islink(path):
-                assert os.stat(path).st_mode & 0o027 in (readable, readable | 0o001), path
+    for directory in (layout.releases, layout.venvs):
+        assert stat.filemode(os.stat(directory).st_mode) == "drwxr-xr-x"
+    for directory in (layout.release(ID), layout.venv(VENV)):
+        assert stat.filemode(os.stat(directory).st_mode) == "drwxr-x---"
+        for path in Path(directory).rglob("*"):
+            if not path.is_symlink():
+                mode = stat.filemode(path.stat().st_mode)
+                assert mode[4:6] == "r-", f"{path}: {mode}"
+                assert mode[8] == "-", f"{path}: {mode}"
+                assert mode[6] == "x" or not path.is_dir(), f"{path}: {mode}"
+
+
+def test_a_venv_that_a_service_of_another_group_has_opens_for_both(made: Made) -> None:
+    made.stage(made.release())
+    venv.open_to(made.layout, VENV, os.getegid())
+    assert stat.filemode(os.stat(made.layout.venv(VENV)).st_mode) == "drwxr-x---"
+    venv.open_to(made.layout, VENV, os.getegid() + 1)
+    assert stat.filemode(os.stat(made.layout.venv(VENV)).st_mode) == "drwxr-xr-x"
 
 
 def test_its_source_is_compiled_under_its_final_name(made: Made) -> None:
@@ -182,7 +199,9 @@ class TestFailures:
         assert (words[1], words[-1]) == ("  75", "  99")
 
     def test_an_interpreter_that_makes_no_venv(self, made: Made) -> None:
-        assert "/bin/false -m venv" in self.error(made, made.release(venv=Venv(VENV, "/bin/false")))
+        assert "/bin/false -I -m venv" in self.error(
+            made, made.release(venv=Venv(VENV, "/bin/false"))
+        )
 
     def test_a_source_that_arrived_otherwise(self, made: Made) -> None:
         words = self.error(made, made.release(source="another"))
@@ -204,14 +223,14 @@ class TestFailures:
     def test_an_archive_that_is_none(self, made: Made) -> None:
         (made.directory / "archive").write_bytes(b"nonsense")
         with pytest.raises(tarfile.ReadError):
-            stage(made.layout, made.release(), str(made.directory / "archive"))
+            stage(made.layout, made.release(), str(made.directory / "archive"), FakeAccounts())
         assert sorted(os.listdir(made.layout.base)) == ["environments", "releases"]
 
     def test_nothing_was_sent_since_it_was_there_a_moment_ago(self, made: Made) -> None:
         with pytest.raises(
             ServiceError, match="disappeared from the host during the deploy; run this"
         ):
-            stage(made.layout, made.release(), None)
+            stage(made.layout, made.release(), None, FakeAccounts())
 
 
 def test_an_empty_source_is_a_release_whose_program_comes_from_elsewhere(made: Made) -> None:
@@ -265,10 +284,75 @@ class TestWhole:
         made.stage(made.release())
         assert venv.is_whole(made.layout, VENV)
 
-    def test_a_python_of_another_version(self, made: Made) -> None:
+    def test_a_python_of_another_version(self, made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+        # Everybody may write to where tests make their files.
+        monkeypatch.setattr(venv, "weakness", lambda _path: None)
         made.stage(made.release())
+        other = made.directory / "python3.99"
+        other.write_text("#!/bin/sh\necho 3.99\n")
+        other.chmod(0o755)
         python = Path(made.layout.venv(VENV), "bin", "python")
         python.unlink()
-        python.write_text("#!/bin/sh\necho 3.99\n")
-        python.chmod(0o755)
+        python.symlink_to(other)
         assert not venv.is_whole(made.layout, VENV)
+
+
+class TestWhatPackagesBring:
+    """None of it is run by us, who may be root, nor leads us elsewhere."""
+
+    def pip(self, made: Made, does: str) -> Path:
+        made.write("requirements/0.txt", "demo\n")
+        packages = f"{made.layout.venv(VENV)}/lib/python3.{sys.version_info.minor}/site-packages"
+        made.pip(does.replace("PACKAGES", packages))
+        return Path(packages)
+
+    @pytest.fixture
+    def by_us(self, made: Made, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+        """Commands that are run, but for those that the builder runs."""
+        original, commands = programs.run, []
+
+        def run(command: list[str], *arguments: Any, **options: Any) -> Any:
+            commands.append(list(command))
+            return original(command, *arguments, **options)
+
+        monkeypatch.setattr(venv, "run", run)
+        return commands
+
+    def test_a_program_in_the_place_of_the_interpreter(
+        self, made: Made, by_us: list[list[str]]
+    ) -> None:
+        python = f"{made.layout.venv(VENV)}/bin/python"
+        self.pip(made, f"import os; os.unlink({python!r}); open({python!r}, 'w').close()")
+        with pytest.raises(ServiceError):
+            made.stage(made.release())
+        assert not [command for command in by_us if command[0].startswith(made.layout.base)]
+
+    def test_what_an_interpreter_runs_when_it_starts(
+        self, made: Made, by_us: list[list[str]]
+    ) -> None:
+        marks = made.directory / "marks"
+        line = f"import os; open({str(marks)!r}, 'a').write('ran')"
+        self.pip(made, f"open('PACKAGES/bad.pth', 'w').write({line!r} + chr(10))")
+        made.stage(made.release())
+        assert venv.is_whole(made.layout, VENV)
+        assert len(by_us) >= 3
+        assert not marks.exists()
+
+    def test_a_link_in_the_place_of_its_packages(self, made: Made) -> None:
+        elsewhere = made.directory / "elsewhere"
+        elsewhere.mkdir()
+        does = f"import shutil, os; shutil.rmtree('PACKAGES'); os.symlink({str(elsewhere)!r}, 'PACKAGES')"
+        self.pip(made, does)
+        with pytest.raises(ServiceError, match="a link; find out which"):
+            made.stage(made.release())
+        assert os.listdir(elsewhere) == []
+
+    def test_a_venv_that_cannot_be_made_anew_stays_as_it_was(self, made: Made) -> None:
+        made.stage(made.release())
+        mark = Path(made.layout.venv(VENV), "environment.json")
+        mark.unlink()
+        before = os.stat(made.layout.venv(VENV)).st_ino
+        self.pip(made, "sys.exit('no')")
+        with pytest.raises(ServiceError, match="pip failed"):
+            made.stage(made.release())
+        assert os.stat(made.layout.venv(VENV)).st_ino == before

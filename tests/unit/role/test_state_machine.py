@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from lab.fake import Program, fake_host, make_release
-from lab.faults import NOT_REACHED, Paused, failing, killed
+from lab.faults import NOT_REACHED, Fault, Paused, breaks, failing, fails, hangs, killed
 from lab.promises import (
     deploy_neighbour,
     expect_deployed,
@@ -65,7 +65,7 @@ how = st.fixed_dictionaries(
         "keep": st.sampled_from([1, 2, 5]),
     }
 )
-moments = st.integers(1, 120)
+moments = st.integers(1, 200)
 #: What a deploy does first is to make the file of the lock.
 UNTIL_LOCKED = 3
 
@@ -221,13 +221,13 @@ class AnyOrder(RuleBasedStateMachine):
             # What was on its way out is not promised to be whole.
             self.damaged.update(self.known)
 
-    @rule(wish=wishes, how=how, moment=moments)
+    @rule(wish=wishes, how=how, moment=moments, fault=st.sampled_from([fails, breaks, hangs]))
     def a_deploy_meets_an_error(
-        self, wish: dict[str, Any], how: dict[str, Any], moment: int
+        self, wish: dict[str, Any], how: dict[str, Any], moment: int, fault: Fault
     ) -> None:
         before = Before(self)
         release = self.release(wish)
-        ended = failing(self.host, lambda: self.host.deploy(release, **how), moment)
+        ended = failing(self.host, lambda: self.host.deploy(release, **how), moment, fault)
         if ended is not None and ended is not NOT_REACHED:
             event("a deploy meets an error")
             self.expect_as(before, str(ended), noted=False)

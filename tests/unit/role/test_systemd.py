@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import subprocess
@@ -175,9 +176,17 @@ class TestJournal:
     """What units said."""
 
     def test_the_last_entries_are_given(self, stand_in: Path) -> None:
-        says(stand_in, "journalctl", "one\ntwo\n")
-        assert Systemd().journal(["_PID=1", "--priority", "warning"]) == ["one", "two"]
-        assert calls(stand_in)[0].endswith("--quiet _PID=1 --priority warning")
+        entries = [
+            {"MESSAGE": "too early", "__MONOTONIC_TIMESTAMP": "6999999"},
+            {"MESSAGE": "one\nentry", "__MONOTONIC_TIMESTAMP": "7000000"},
+            {"MESSAGE": [255, 97], "__MONOTONIC_TIMESTAMP": "8000000"},
+            {"__MONOTONIC_TIMESTAMP": "8000000"},
+            [],
+        ]
+        says(stand_in, "journalctl", "".join(f"{json.dumps(entry)}\n" for entry in entries) + "?")
+        found = Systemd().journal(["_PID=1", "--priority", "warning"], 7.0)
+        assert found == ["one\nentry", "\ufffda"]
+        assert calls(stand_in)[0].endswith(" _PID=1 --priority warning")
 
     def test_a_flood_is_not_waited_for(
         self, stand_in: Path, monkeypatch: pytest.MonkeyPatch

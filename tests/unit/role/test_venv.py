@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from python_service.module_utils.python_service.errors import ServiceError
-from python_service.module_utils.python_service.host.venv import install
+from python_service.module_utils.python_service.host import venv
+from python_service.module_utils.python_service.host.builder import Builder
 from python_service.module_utils.python_service.layout import Layout
 from python_service.module_utils.python_service.model import Venv
 
@@ -28,17 +30,22 @@ sys.exit(1)
 
 @pytest.mark.parametrize(("version", "told"), [("3.9", "True"), ("3.14", "False")])
 def test_pip_does_without_distutils_where_it_would_not_by_itself(
-    version: str, told: str, tmp_path: Path
+    version: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    layout = Layout(str(tmp_path), "demo")
+    # Everybody may write to where tests make their files.
+    monkeypatch.setattr(venv, "weakness", lambda _path: None)
+    layout = Layout(str(tmp_path / "opt"), "demo")
     python = Path(layout.venv("env")) / "bin" / "python"
     python.parent.mkdir(parents=True)
-    python.write_text(PYTHON.format(version=version, python=sys.executable))
-    python.chmod(0o755)
+    interpreter = tmp_path / "python3"
+    interpreter.write_text(PYTHON.format(version=version, python=sys.executable))
+    interpreter.chmod(0o755)
+    python.symlink_to(interpreter)
     pip = tmp_path / "incoming" / "installer" / "pip"
     pip.mkdir(parents=True)
     (pip / "__main__.py").write_text(PIP)
-    venv = Venv("env", "/usr/bin/python3")
+    builder = Builder(os.geteuid(), os.getegid(), str(tmp_path))
+    made_from = Venv("env", "/usr/bin/python3")
     with pytest.raises(ServiceError) as raised:
-        install(layout, venv, str(tmp_path / "incoming"), ["demo"])
+        venv.install(layout, made_from, str(tmp_path / "incoming"), ["demo"], builder)
     assert str(raised.value) == f"pip failed:\n  {told}\n  {told}"

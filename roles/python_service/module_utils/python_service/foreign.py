@@ -9,17 +9,26 @@ terminal obeys escape sequences.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
-#: Bytes of one entry, and of all entries together, that a message may hold.
+#: Bytes of one entry, and of a message as a whole.
 MOST_OF_AN_ENTRY = 2 * 1024
 MOST_OF_A_MESSAGE = 20 * 1024
 # Control, format (bidirectional ones among them), surrogate, private, line, paragraph.
 _UNSAFE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+#: What stands before the @ of a URL: a name, a token, a password.
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/@'\"]+(?=@)")
+#: Bytes for the words that stand where something was cut out.
+_CUT = 64
 
 
 def printable(text: str) -> str:
-    """``text`` in which nothing but newlines and tabs controls a terminal; escaped as Python does."""
+    """``text`` in which nothing but newlines and tabs controls a terminal, and no URL holds a password.
+
+    What would is escaped as Python does it.
+    """
+    text = _CREDENTIALS.sub("****", text)
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(
@@ -31,12 +40,21 @@ def printable(text: str) -> str:
 
 
 def shortened(text: str, most: int = MOST_OF_AN_ENTRY) -> str:
-    """``text`` as `printable` gives it, cut after ``most`` bytes."""
-    # What is cut off is not worth escaping: an escape takes ten bytes at the most.
-    data = printable(text[:most]).encode()
-    if len(text) <= most and len(data) <= most:
-        return data.decode()
-    return f"{data[:most].decode(errors='ignore')} … ({len(text)} characters)"
+    """``text`` as `printable` gives it, in at most ``most`` bytes: its middle is cut out."""
+    text = _CREDENTIALS.sub("****", text)  # before one is cut in two
+    if len(text) <= most:
+        data = printable(text).encode()
+        if len(data) <= most:
+            return data.decode()
+    half = (most - _CUT) // 2
+    head = printable(text[:half]).encode()[:half].decode(errors="ignore")
+    tail = printable(text[-half:]).encode()[-half:].decode(errors="ignore")
+    return f"{head} … ({len(text)} characters) … {tail}"
+
+
+def message(text: str) -> str:
+    """``text`` as one message to a person, whatever it was put together from."""
+    return shortened(text, MOST_OF_A_MESSAGE)
 
 
 def last_lines(lines: list[str], most: int = MOST_OF_A_MESSAGE) -> list[str]:

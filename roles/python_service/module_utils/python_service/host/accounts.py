@@ -27,6 +27,15 @@ class Accounts:
             return False
         return True
 
+    def number(self, kind: str, name: str) -> int:
+        """The number of an account."""
+        try:
+            return pwd.getpwnam(name).pw_uid if kind == "user" else grp.getgrnam(name).gr_gid
+        except KeyError:
+            raise ServiceError(
+                f"the host has no {kind} {name}; deploy again to have it made"
+            ) from None
+
     def is_root(self, user: str) -> bool:
         """Whether a user has root's number."""
         return self.exists("user", user) and pwd.getpwnam(user).pw_uid == 0

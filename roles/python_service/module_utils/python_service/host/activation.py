@@ -9,47 +9,55 @@ the next one.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from dataclasses import replace
 
-from ..errors import ServiceError
-from ..foreign import printable
+from ..errors import ServiceError, reason_of
+from ..foreign import message
 from ..layout import Layout
 from ..model import Release
 from . import history, venv
 from .decide import Desired, Observed, Step, decide, started_units
 from .journal import state
+from .machine import Machine
 from .observe import observe_for
 from .outcome import Outcome, predict
 from .releases import read_release
 from .staging import clean
 from .steps import Change, Hands, Request
-from .systemd import Systemd
+from .trust import weakness
 
 #: Steps that nothing that runs depends on: they come when the release counts.
 _AFTERWARDS: Collection[str] = ("prune",)
 
 
-def activate(layout: Layout, systemd: Systemd, desired: Desired, request: Request) -> Outcome:
+def activate(layout: Layout, machine: Machine, desired: Desired, request: Request) -> Outcome:
     """Make the host be as desired, from staging to pruning. The caller holds the lock.
 
     Raises `ServiceError` where that did not end well, after everything was put
     back; its facts are those of an `Outcome`.
     """
+    untrusted = weakness(layout.releases, layout.host)
+    if untrusted:
+        raise ServiceError(
+            f"{untrusted}, who could replace the service's code; have root own it, and nobody else write there"
+        )
     clean(layout)
-    change = Change(layout, systemd, desired, request, observe_for(layout, systemd, desired))
+    observed = observe_for(layout, machine.systemd, desired)
+    change = Change(layout, machine, desired, request, observed)
     outcome = predict(layout, change.observed, desired)
     hands = Hands(change)
     try:
         hands.carry_out([step for step in outcome.steps if step.action not in _AFTERWARDS])
     except BaseException as error:
         # Any end but success goes back, whatever it was.
-        raise _Failure(change).of(error, hands.done) from error
+        raise _Failure(change, error).put_back(hands.done) from error
     try:
         hands.carry_out([step for step in outcome.steps if step.action in _AFTERWARDS])
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - the deploy has ended well, whatever it was
         outcome.warnings.append(
-            f"release {desired.id} runs, but old releases could not be removed: {error}"
+            f"release {desired.id} is in place, but old releases could not be removed: {reason_of(error)}"
         )
     return outcome
 
@@ -57,32 +65,37 @@ def activate(layout: Layout, systemd: Systemd, desired: Desired, request: Reques
 class _Failure:
     """What is done and said where a deploy did not end well."""
 
-    def __init__(self, change: Change) -> None:
+    def __init__(self, change: Change, error: BaseException) -> None:
         self._change = change
         self._layout = change.layout
-        self._systemd = change.systemd
+        self._reason = message(reason_of(error))
 
-    def of(self, error: BaseException, done: list[Step]) -> ServiceError:
+    def put_back(self, done: list[Step]) -> ServiceError:
         """Put back what was there before; the error that tells of it all."""
-        reason = str(error) if isinstance(error, ServiceError) else printable(repr(error))
         if all(step.action in ("distrust", "stage") for step in done):
-            self._note(history.FAILED, reason)
+            self._note(history.FAILED)
             words = (
                 f"The release of {self._layout.name} could not be staged; what runs is untouched."
             )
             last = history.in_place(self._change.observed.events)
-            return self._error([words, reason], last.after if last else None)
-        self._note(history.REJECTED, reason)
+            return self._error([words, self._reason], last.after if last else None)
+        self._note(history.REJECTED)
         before = self._before()
         if before is not None and before.id == self._change.desired.id:
             # There is no other to go back to, and systemd goes on trying this one.
-            status = self._systemd.status([self._layout.main_unit])[self._layout.main_unit]
-            words = f"There is no other release to go back to; the service is {state(status)}."
-            return self._error([reason, words], before.id)
+            words = f"There is no other release to go back to; the service is {self._state()}."
+            return self._error([self._reason, words], before.id)
         said = f"Release {self._change.desired.id} was not accepted."
-        back, ending = self._go_back(before)
-        told = [said, reason, ending]
+        back, ending = self._go_back(before, done)
+        told = [said, self._reason, ending]
         return self._error(told, before.id if before else None, back=before if back else None)
+
+    def _state(self) -> str:
+        unit = self._layout.main_unit
+        try:
+            return state(self._change.systemd.status([unit])[unit])
+        except Exception as error:  # noqa: BLE001 - it is being told of another
+            return f"in a state that systemd did not tell: {reason_of(error)}"
 
     def _before(self) -> Desired | None:
         """What was there: the release that the history, the link or what runs tells of, as it was."""
@@ -94,12 +107,20 @@ class _Failure:
             *(name for name in others if name != self._change.desired.id),
         ]
         for name in candidates:
-            release = read_release(self._layout, name) if name else None
-            if release and venv.is_whole(self._layout, release.venv.id):
+            release = self._whole(name) if name else None
+            if release:
                 return as_it_was(self._change.observed, release, self._change.desired)
         return None
 
-    def _go_back(self, before: Desired | None) -> tuple[bool, str]:
+    def _whole(self, name: str) -> Release | None:
+        """A release that can be gone back to, if that can be told."""
+        try:
+            release = read_release(self._layout, name)
+            return release if release and venv.is_whole(self._layout, release.venv.id) else None
+        except Exception:  # noqa: BLE001 - then it is none
+            return None
+
+    def _go_back(self, before: Desired | None, done: list[Step]) -> tuple[bool, str]:
         """Whether the release of before is back, and what runs now, as a sentence."""
         if before is None and history.in_place(self._change.observed.events):
             return (
@@ -110,26 +131,23 @@ class _Failure:
             keep=self._change.desired.keep, spare=[str(self._change.desired.id)]
         )
         try:
-            observed = observe_for(self._layout, self._systemd, target)
+            observed = _without(done, observe_for(self._layout, self._change.systemd, target))
             back = replace(self._change, desired=target, observed=observed)
             steps = [step for step in decide(observed, target) if step.action != "record"]
             Hands(back).carry_out(steps)
-        except Exception as error:  # noqa: BLE001 - what it was is said, beside why it came to this
+        except BaseException as error:  # noqa: BLE001 - what it was is said, beside why it came to this
             what = f"Release {before.id}" if before else "What was there"
-            return False, f"{what} was put back, but does not come up either:\n{error}"
+            return False, f"{what} was put back, but does not come up either:\n{reason_of(error)}"
         if before is None:
             return False, "It was the first one, so nothing runs, and nothing starts at boot."
         ending = "runs again" if before.active else "is back, stopped as it was"
         return True, f"Release {before.id} {ending}."
 
-    def _note(self, result: str, reason: str) -> None:
+    def _note(self, result: str) -> None:
         """Write the history, if there is one: nothing more can be done about it than is being done."""
-        try:
-            history.append(
-                self._layout, self._change.event(self._change.desired.id, result, reason)
-            )
-        except OSError:
-            return
+        event = self._change.event(self._change.desired.id, result, self._reason)
+        with contextlib.suppress(Exception):
+            history.append(self._layout, event)
 
     def _error(
         self, words: list[str], release: str | None, back: Desired | None = None
@@ -142,6 +160,16 @@ class _Failure:
             rolled_back=back is not None,
         ).facts()
         return ServiceError("\n".join(words), **{**facts, "changed": back is not None})
+
+
+def _without(done: list[Step], observed: Observed) -> Observed:
+    """What is observed, but that no unit has done its work which was started for another release."""
+    started = {name for step in done if step.action == "start" for name in step.subjects}
+    units = {
+        name: replace(unit, done=unit.done and name not in started)
+        for name, unit in observed.units.items()
+    }
+    return replace(observed, units=units)
 
 
 def as_it_was(observed: Observed, release: Release, like: Desired) -> Desired:

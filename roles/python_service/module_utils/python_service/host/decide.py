@@ -30,6 +30,8 @@ class ObservedUnit:
     file that systemd loaded. ``release`` is the id of the release that its
     invocation was started from, and ``runs`` the fingerprint of that (`Release.fingerprint`),
     None where nothing runs, or where that cannot be told or is not whole any more.
+    ``done`` says that it has come to its end, well, as a oneshot does; then
+    ``runs`` is of the release that counts. ``listens`` says that it accepts connections.
     """
 
     text: str | None = None
@@ -40,6 +42,8 @@ class ObservedUnit:
     runs: str | None = None
     invocation: str = ""
     fragment: str = ""
+    done: bool = False
+    listens: bool = False
 
 
 @dataclass(frozen=True)
@@ -273,7 +277,8 @@ class _Decision:
         if name not in self._desired.active:
             return False
         unit = self._unit(name)
-        if unit.state not in UP or name in self._rewritten or self._listens_anew(name):
+        works = unit.state in UP or unit.done
+        if not works or name in self._rewritten or self._listens_anew(name):
             return True
         release = self._desired.release
         if not name.endswith(".service") or release is None:

@@ -65,7 +65,7 @@ def append(layout: Layout, event: Event) -> None:
         try:
             file.write(line)
             os.fsync(file.fileno())
-        except OSError:
+        except BaseException:
             file.truncate(end)  # or what is taken for failed counts all the same
             raise
 
@@ -74,23 +74,26 @@ def events(layout: Layout) -> tuple[Event, ...]:
     """Events since the service was last removed, oldest first. What is no event does not count."""
     found: list[Event] = []
     for line in (read(layout.history) or "").splitlines():
-        try:
-            fields = json.loads(line)
-            event = Event(
-                fields["what"],
-                fields.get("from"),
-                fields.get("to"),
-                fields["result"],
-                fields["by"],
-                fields.get("reason"),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError):
+        event = _event(line)
+        if event is None:
             continue
         if event.result == REMOVED:
             found.clear()
         else:
             found.append(event)
     return tuple(found)
+
+
+def _event(line: str) -> Event | None:
+    try:
+        fields = json.loads(line)
+        told = [fields.get(name) for name in ("what", "from", "to", "result", "by", "reason")]
+    except (ValueError, AttributeError):
+        return None
+    what, before, after, result, by, reason = told
+    necessary = all(isinstance(value, str) for value in (what, result, by))
+    other = all(isinstance(value, (str, type(None))) for value in (before, after, reason))
+    return Event(what, before, after, result, by, reason) if necessary and other else None
 
 
 def in_place(events: tuple[Event, ...]) -> Event | None:

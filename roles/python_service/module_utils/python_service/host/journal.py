@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..foreign import last_lines, shortened
+from ..model import RELEASE_FIELD
 from .systemd import Systemd
 
 
@@ -17,27 +18,48 @@ def state(status: Mapping[str, str]) -> str:
         # siginfo_t's si_code: CLD_EXITED is 1, CLD_KILLED and CLD_DUMPED are 2 and 3
         kind = "exit status" if status["ExecMainCode"] == "1" else "signal"
         text += f", {kind} {status['ExecMainStatus']}"
-    if status["Type"] == "exec" and status["SubState"] == "dead" and status["Result"] == "success":
-        text += ", it ended by itself: a service stays in the foreground and does not fork"
+    if status["ActiveState"] == "inactive" and status["Result"] == "success":
+        text += _why_dead(status)
     if status["StatusText"]:
         text += f", it said: {shortened(status['StatusText'])}"
     return text
 
 
-def words(systemd: Systemd, unit: str, invocation: str) -> list[str]:
-    """What one invocation said: its warnings and worse, or else its last words.
+def _why_dead(status: Mapping[str, str]) -> str:
+    """Why a unit does not run of which nothing failed."""
+    if status["InvocationID"] and status["ConditionResult"] == "no":
+        return ", it was not started: a condition of its unit is not met"
+    if status["Type"] != "exec":
+        return ""
+    # systemd forgets of a unit that nothing refers to whether it ever ran.
+    unknown = "" if status["InvocationID"] else "was not started, or "
+    return f", it {unknown}ended by itself: a service stays in the foreground and does not fork"
+
+
+def words(
+    systemd: Systemd, unit: str, invocation: str, release: str | None, since: float
+) -> list[str]:
+    """What a unit said: the warnings and worse of one invocation, or else its last words.
 
     Where systemd has started it anew meanwhile, the new one may have none yet;
-    then those before it tell.
+    then those of the same ``release`` tell that came after ``since``, which is in
+    seconds as `Systemd.monotonic` gives it. Where the program was never reached,
+    systemd's own words do.
     """
     systemd.sync_journal()
-    this, any_of_it = f"_SYSTEMD_INVOCATION_ID={invocation}", f"_SYSTEMD_UNIT={unit}"
+    this = f"_SYSTEMD_INVOCATION_ID={invocation}"
+    of_release = [f"_SYSTEMD_UNIT={unit}", f"{RELEASE_FIELD}={release}"]
+    # Root alone can name a unit that it is not in itself.
+    by_systemd = ["_UID=0", f"UNIT={unit}"]
     for heading, matches in (
         ("Its journal at warning and worse:", [this, "--priority", "warning"]),
         ("Its journal, which has no warnings:", [this]),
-        ("Its journal has nothing from this start; from before it:", [any_of_it]),
+        ("Its journal, from the starts before this one:", of_release),
+        ("It said nothing; systemd says:", [*by_systemd, f"INVOCATION_ID={invocation}"]),
+        ("It said nothing; systemd says:", by_systemd),
     ):
-        entries = systemd.journal(matches)
+        entries = systemd.journal(matches, since if matches in (of_release, by_systemd) else 0.0)
         if entries:
-            return [heading, *(f"  {line}" for line in last_lines(entries))]
+            lines = "\n".join(last_lines(entries)).split("\n")
+            return [heading, *(f"  {line}" for line in lines)]
     return ["Its journal is empty."]

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..errors import ServiceError
-from ..foreign import printable
+from ..errors import ServiceError, reason_of
+from ..foreign import message
 
 #: What a module does with its parameters, and whether it shall only look; gives its result.
 Work = Callable[[Mapping[str, Any], bool], "dict[str, Any]"]
@@ -39,12 +40,21 @@ def run_module(module: AnsibleModule, work: Work) -> None:
     It is made by the file of the module itself, by which Mitogen knows that
     it is one.
     """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     try:
         result = work(module.params, module.check_mode)
     except ServiceError as error:
-        module.fail_json(msg=str(error), **error.facts)
-    except OSError as error:
-        module.fail_json(msg=f"a step failed on the host: {printable(str(error))}")
+        module.fail_json(msg=message(str(error)), **error.facts)
+    except Exception as error:  # noqa: BLE001 - this is the door to all that may have happened
+        module.fail_json(msg=message(reason_of(error)))
     for warning in result.pop("warnings", []):
-        module.warn(warning)
+        module.warn(message(warning))
     module.exit_json(**result)
+
+
+def _end(number: int, _frame: object) -> None:
+    """Have a deploy that is told to end put back what was there, as where it fails."""
+    for other in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(other, signal.SIG_IGN)
+    raise ServiceError(f"it was ended by {signal.Signals(number).name}")

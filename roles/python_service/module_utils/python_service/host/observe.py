@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..layout import UNIT_MARK, Layout
 from ..model import Release
@@ -73,7 +73,15 @@ def observe(
         for name in units
         if name.endswith(".service") and shown[name]["ActiveState"] in BUSY
     }
-    used = {found.venv.id for name, found in present.items() if found and name in running.values()}
+    events = history.events(layout)
+    last = history.in_place(events)
+    done = {
+        name: last.after
+        for name in units
+        if last and last.result == history.ACCEPTED and _is_done(shown[name])
+    }
+    origins = {**running, **done}
+    used = {found.venv.id for name, found in present.items() if found and name in origins.values()}
     if release:
         used.add(release.venv.id)
     whole = {name for name in used if venv.is_whole(layout, name)}
@@ -83,7 +91,7 @@ def observe(
             return ObservedUnit(texts.get(name))
         status = shown[name]
         runs = None
-        origin = present.get(running.get(name) or "")
+        origin = present.get(origins.get(name) or "")
         if (
             origin
             and name in origin.units
@@ -100,17 +108,25 @@ def observe(
             runs=runs,
             invocation=status["InvocationID"],
             fragment=status["FragmentPath"],
+            done=name in done,
+            listens=name in running and systemd.listens(status),
         )
 
     return Observed(
         units={name: unit(name) for name in known},
         current=current_release(layout),
-        events=history.events(layout),
+        events=events,
         releases={name: found.venv.id for name, found in present.items() if found},
         unreadable=[name for name, found in present.items() if not found],
         venvs=venvs(layout),
         staged=not release or bool(present.get(release.id) and release.venv.id in whole),
     )
+
+
+def _is_done(status: Mapping[str, str]) -> bool:
+    """Whether a unit is a oneshot of which nothing is to be left, and that did not fail."""
+    ended = status["ActiveState"] == "inactive" and status["Result"] == "success"
+    return ended and status["Type"] == "oneshot" and status["RemainAfterExit"] != "yes"
 
 
 def observe_for(layout: Layout, systemd: Systemd, desired: Desired) -> Observed:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import glob
 import os
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +24,7 @@ from .outcome import predict
 from .programs import run
 from .record import Record
 from .systemd import Systemd
+from .trust import weakness
 
 OLDEST_PYTHON = (3, 9)
 #: The oldest that the settings of the units are known to.
@@ -56,12 +56,14 @@ def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> di
     if not machine.systemd.is_running():
         words = "the host was not booted with systemd, which is to run the service"
         return {"problems": [words]}
+    problems = _root_problems(layout)
+    if problems:  # before anything that lies there is believed
+        return {"problems": problems}
     noted = record.read_record(layout)
     observed = observe_for(layout, machine.systemd, desired)
     problems = [
         *_lock_problems(layout),
         *_name_problems(layout, noted, observed),
-        *_root_problems(layout),
         *_user_problems(needs.user, machine.accounts),
     ]
     outcome = predict(layout, observed, desired)
@@ -174,30 +176,27 @@ def _name_problems(layout: Layout, noted: Record | None, observed: Observed) -> 
 def _root_problems(layout: Layout) -> list[str]:
     """What is root's must not lie where somebody else can put another in its place."""
     path = layout.releases
-    while True:
-        try:
-            status = os.lstat(path)
-        except FileNotFoundError:
-            pass
-        except NotADirectoryError:
-            pass  # the one above it is looked at next
-        else:
-            if not stat.S_ISDIR(status.st_mode):
-                return [f"python_service_root: {path} is not a directory; name one that is"]
-            if status.st_uid != 0 or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                return [
-                    (
-                        f"python_service_root: {path} can be written by others than root, "
-                        "who could replace the service's code; name a directory that only root can write"
-                    )
-                ]
-        if path == layout.host:
-            return []
+    while path != layout.host:
+        if os.path.lexists(path) and (os.path.islink(path) or not os.path.isdir(path)):
+            return [f"python_service_root: {path} is not a directory; name one that is"]
         path = os.path.dirname(path)
+    untrusted = weakness(layout.releases, layout.host)
+    if untrusted:
+        return [
+            (
+                f"python_service_root: {untrusted}, who could replace the service's code; "
+                "name a directory that only root can write"
+            )
+        ]
+    return []
 
 
 def _python(python: str) -> tuple[tuple[int, ...], list[str]]:
     """Version of an interpreter, and what keeps it from making venvs."""
+    untrusted = weakness(python) if os.path.lexists(python) else None
+    if untrusted:
+        words = f"root would run {python}, and {untrusted}; name an interpreter that only root can change"
+        return (), [f"python_service_python: {words}"]
     try:
         result = run([python, "-I", "-c", _PROBE])
     except OSError as error:

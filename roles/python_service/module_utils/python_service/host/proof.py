@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -18,16 +19,23 @@ from .systemd import UP, Status, Systemd
 
 _EVERY = 0.25  # seconds between two looks
 _LEAST = 1.0  # seconds that an answer may take, also when the time is nearly over
+#: Seconds for which a process has to stay up of which something says that it may not. gunicorn
+#: gives up after five seconds where its address is taken.
+_DOUBTED = 15.0
 
 
 class Started(NamedTuple):
     """What was started anew: the invocations, by their units, that should have given way.
 
-    ``complaint`` is what systemd said when it was told so.
+    ``complaint`` is what systemd said when it was told so, ``since`` when that
+    was, in seconds as `Systemd.monotonic` gives it. ``listened`` are units
+    whose process accepted connections before.
     """
 
     replaced: Mapping[str, str]
     complaint: str = ""
+    since: float = 0.0
+    listened: Collection[str] = ()
 
 
 def prove(
@@ -41,17 +49,21 @@ def prove(
 
     A process is proven when it runs the release, has been up for `Process.settle` seconds
     where it does not tell systemd itself that it is ready, and then is healthy.
+    Where no health check tells, one that speaks of errors, or accepts no
+    connections while the one before it did, is watched for longer.
     A job is when its timer is armed.
     """
-    watched = [_Watched(layout, systemd, release, process) for process in processes]
+    watched = [_Watched(layout, systemd, release, process, started) for process in processes]
     for one in watched:
         one.expect_up(first=True)
-        one.expect_new(started)
-        one.expect_socket(started)
+        one.expect_new()
+        one.expect_socket()
     for one in watched:
         one.settle()
     for one in watched:
         one.expect_health()
+    for one in watched:
+        one.dispel_doubt()
     for one in watched:  # while others were waited for, it may have gone
         one.expect_up()
 
@@ -60,12 +72,18 @@ class _Watched:
     """One process, and the invocation of it that is to be proven."""
 
     def __init__(
-        self, layout: Layout, systemd: Systemd, release: Release, process: Process
+        self,
+        layout: Layout,
+        systemd: Systemd,
+        release: Release,
+        process: Process,
+        started: Started,
     ) -> None:
         self._layout = layout
         self._systemd = systemd
         self._release = release
         self._process = process
+        self._started = started
         self._unit = process.timer or process.unit
         self._first = self._status()
 
@@ -80,38 +98,77 @@ class _Watched:
             now["Type"] == "oneshot"
             and now["ActiveState"] == "inactive"
             and now["Result"] == "success"
+            # systemd forgets what a unit did that nothing refers to; a job that failed, it tells.
+            and not self._is_complained_of()
         )
         if up and now["InvocationID"] == self._first["InvocationID"]:
             return
         # The first invocation is the one that failed: a restart may be under way already.
-        self._refuse(f"did not stay up: {journal.state(now)}")
+        reached = now["ExecMainStartTimestampMonotonic"] not in ("", "0")
+        self._refuse(f"did not stay up: {journal.state(now)}{'' if reached else self._complaint}")
 
-    def expect_new(self, started: Started) -> None:
+    def _is_complained_of(self) -> bool:
+        name = rf"(?<![\w.@:\\-]){re.escape(self._unit)}(?!\w)"
+        return bool(re.search(name, self._started.complaint))
+
+    @property
+    def _complaint(self) -> str:
+        return f": {self._started.complaint}" if self._started.complaint else ""
+
+    def expect_new(self) -> None:
         """Refuse a process that was there before and should have been replaced."""
-        stays = started.replaced.get(self._unit) == self._first["InvocationID"] != ""
+        stays = self._started.replaced.get(self._unit) == self._first["InvocationID"] != ""
         if self._process.timer or (self._first["ActiveState"] not in UP and not stays):
             return
         running = self._systemd.release_of(self._unit, self._first)
         if stays or self._fingerprint(running) != self._release.fingerprint(self._unit):
-            words = f": {started.complaint}" if started.complaint else ""
-            self._refuse(f"was not restarted, and still runs release {running}{words}")
+            self._refuse(f"was not restarted, and still runs release {running}{self._complaint}")
 
-    def expect_socket(self, started: Started) -> None:
+    def expect_socket(self) -> None:
         """Refuse a process whose socket is not open: it may be up all the same."""
         socket = self._process.socket
         if socket and self._systemd.status([socket])[socket]["ActiveState"] not in UP:
-            raise ServiceError(f"{socket} does not listen: {started.complaint}")
+            raise ServiceError(f"{socket} does not listen{self._complaint}")
 
     def _fingerprint(self, release: str | None) -> str | None:
         found = read_release(self._layout, release) if release else None
         return found.fingerprint(self._unit) if found and self._unit in found.units else None
 
+    @property
+    def _settles(self) -> bool:
+        """Whether time has to tell if the process is up: systemd is not told of its readiness."""
+        return self._first["Type"] == "exec" and not self._process.timer
+
+    @property
+    def _up_since(self) -> float:
+        return int(self._first["ExecMainStartTimestampMonotonic"] or 0) / 1e6
+
     def settle(self) -> None:
         """Watch a process that does not tell systemd of its readiness until it has been up long enough."""
-        if self._first["Type"] != "exec" or self._process.timer:
+        if self._settles:
+            self._watch(self._up_since + self._process.settle)
+
+    def dispel_doubt(self) -> None:
+        """Watch a process for longer of which nothing but its being up says that it serves."""
+        if not self._settles or self._process.health or not self._process.settle:
             return
-        started = int(self._first["ExecMainStartTimestampMonotonic"] or 0) / 1e6
-        while self._systemd.monotonic() < started + self._process.settle:
+        end = self._up_since + _DOUBTED
+        if self._speaks_of_errors():
+            self._watch(end)
+        while self._accepts_nothing() and self._systemd.monotonic() < end:
+            self._watch(self._systemd.monotonic() + _EVERY)
+
+    def _speaks_of_errors(self) -> bool:
+        errors = [f"_SYSTEMD_INVOCATION_ID={self._first['InvocationID']}", "--priority", "err"]
+        return self._unit in self._started.replaced and bool(self._systemd.journal(errors))
+
+    def _accepts_nothing(self) -> bool:
+        """Whether it listens to nobody, while the one before it did."""
+        return self._unit in self._started.listened and not self._systemd.listens(self._status())
+
+    def _watch(self, end: float) -> None:
+        """Have it stay up until then."""
+        while self._systemd.monotonic() < end:
             self._systemd.sleep(_EVERY)
             self.expect_up()
 
@@ -135,5 +192,11 @@ class _Watched:
                 self._systemd.sleep(_EVERY)
 
     def _refuse(self, reason: str) -> None:
-        words = journal.words(self._systemd, self._unit, self._first["InvocationID"])
+        words = journal.words(
+            self._systemd,
+            self._unit,
+            self._first["InvocationID"],
+            self._release.id,
+            self._started.since,
+        )
         raise ServiceError("\n".join([f"{self._unit} {reason}", *words]))

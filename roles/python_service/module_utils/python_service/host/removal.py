@@ -57,7 +57,7 @@ class _Removal:
     def __init__(self, machine: Machine, layout: Layout, noted: Record, *, data: bool) -> None:
         self._layout = layout
         self._record = noted
-        self._systemd = machine.systemd
+        self._machine = machine
         self._accounts = machine.accounts
         self._data = data
         unit = layout.unit(layout.main_unit)
@@ -87,7 +87,7 @@ class _Removal:
         layout = self._layout
         going = self.going()
         request = Request("remove", by)
-        change = Change(layout, self._systemd, Desired(), request, self._observed)
+        change = Change(layout, self._machine, Desired(), request, self._observed)
         # What is pruned otherwise goes here with all the rest.
         steps = [step for step in decide(self._observed, Desired()) if step.action != "prune"]
         Hands(change).carry_out(steps)

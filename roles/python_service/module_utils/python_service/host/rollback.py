@@ -49,7 +49,7 @@ def roll_back(machine: Machine, name: str, wish: Rollback) -> Outcome:
         return predict(layout, observe_for(layout, systemd, desired), desired)
     with locked(layout, wish.by):
         desired = _desired(layout, systemd, wish)
-        return activate(layout, systemd, desired, Request("rollback", wish.by))
+        return activate(layout, machine, desired, Request("rollback", wish.by))
 
 
 def _desired(layout: Layout, systemd: Systemd, wish: Rollback) -> Desired:

@@ -84,13 +84,15 @@ class Sandbox:
         """Run the command once; None is success, a text says how it ended instead."""
         try:
             self._systemd.control("start", [self._unit])
-        except ServiceError:
-            return self._ending(self._systemd.status([self._unit])[self._unit])
+        except ServiceError as error:
+            return self._ending(self._systemd.status([self._unit])[self._unit], error)
         return None
 
-    def _ending(self, status: Mapping[str, str]) -> str:
+    def _ending(self, status: Mapping[str, str], error: ServiceError) -> str:
         if status["Result"] == "timeout":
             return "does not end"
+        if status["ExecMainCode"] in ("", "0"):
+            return f"could not be run: {error}"
         how = "with status" if status["ExecMainCode"] == "1" else "by signal"
         self._systemd.sync_journal()
         said = self._systemd.journal([f"_SYSTEMD_INVOCATION_ID={status['InvocationID']}"])

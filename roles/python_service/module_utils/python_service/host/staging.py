@@ -9,6 +9,7 @@ place, and never changed from then on.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import tempfile
@@ -19,14 +20,17 @@ from ..layout import Layout
 from ..model import Release
 from ..source import scan
 from . import venv
+from .accounts import Accounts
+from .builder import Builder, borrowed
 from .files import make_directory, names, remove, temporary_name
 from .observe import release_on_host
 from .releases import write_release
 
 _INCOMING = ".incoming-"
+_GROUP = re.compile(r"^Group=(.+)$", re.MULTILINE)
 
 
-def stage(layout: Layout, release: Release, archive: str | None) -> None:
+def stage(layout: Layout, release: Release, archive: str | None, accounts: Accounts) -> None:
     """Make what is missing of a release and its venv, from an archive of its parts.
 
     The caller holds the lock. Raises `ServiceError` where something is missing
@@ -41,16 +45,32 @@ def stage(layout: Layout, release: Release, archive: str | None) -> None:
         make_directory(directory)
     clean(layout)
     incoming = tempfile.mkdtemp(prefix=_INCOMING, dir=layout.base)
-    umask = os.umask(0o022)  # all of it is to be read by the service
+    umask = os.umask(0o022)
+    group = _group(release, accounts)
     try:
         unpack(archive, incoming)
-        if not venv.is_whole(layout, release.venv.id):
-            venv.build(layout, release.venv, incoming)
-        if not release_on_host(layout, release):
-            _place(layout, release, incoming)
+        share(incoming, group, 0o710)
+        with borrowed(layout, group, os.path.join(incoming, "build")) as builder:
+            if not venv.is_whole(layout, release.venv.id):
+                venv.build(layout, release.venv, incoming, builder)
+            venv.open_to(layout, release.venv.id, group)
+            if not release_on_host(layout, release):
+                _place(layout, release, incoming, builder)
     finally:
         os.umask(umask)
         shutil.rmtree(incoming)
+
+
+def share(path: str, group: int, mode: int) -> None:
+    """Let a group into a directory, and nobody else but root."""
+    os.chown(path, -1, group)
+    os.chmod(path, mode)
+
+
+def _group(release: Release, accounts: Accounts) -> int:
+    """Number of the group that the service runs as, which may read what is staged."""
+    named = _GROUP.search(release.units[release.processes[0].unit])
+    return accounts.number("group", named[1]) if named else os.getegid()
 
 
 def clean(layout: Layout) -> None:
@@ -62,16 +82,18 @@ def clean(layout: Layout) -> None:
             remove(os.path.join(layout.base, name))
 
 
-def _place(layout: Layout, release: Release, incoming: str) -> None:
+def _place(layout: Layout, release: Release, incoming: str, builder: Builder) -> None:
     app = os.path.join(incoming, "app")
     os.makedirs(app, exist_ok=True)  # a release whose program comes from its requirements
     if scan(app, may_be_empty=True).digest != release.source:
         raise ServiceError("the source that arrived is not the one that was sent; deploy again")
     whole = os.path.join(incoming, "release")
     os.mkdir(whole)
+    share(whole, builder.group, 0o750)
     final = layout.release(release.id)
     if release.project:
-        _install_project(layout, release, incoming, os.path.join(whole, "lib"))
+        _install_project(layout, release, incoming, builder)
+        os.rename(os.path.join(builder.directory, "lib"), os.path.join(whole, "lib"))
     os.rename(app, os.path.join(whole, "app"))
     venv.compile_source(layout, release.venv, whole, final)
     _check_programs(layout, release, whole)
@@ -83,16 +105,18 @@ def _place(layout: Layout, release: Release, incoming: str) -> None:
     os.rename(whole, final)
 
 
-def _install_project(layout: Layout, release: Release, incoming: str, target: str) -> None:
+def _install_project(layout: Layout, release: Release, incoming: str, builder: Builder) -> None:
     """Build and install the source itself, beside the venv that it shares with others."""
     # Build systems leave things in the directory that they build.
-    copy = os.path.join(incoming, "build")
+    copy, target = (os.path.join(builder.directory, name) for name in ("project", "lib"))
     shutil.copytree(os.path.join(incoming, "app"), copy, symlinks=True)
+    builder.give(copy)
     options = ["--no-deps", "--no-compile", "--target", target, copy]
     if release.venv.require_hashes:
         # Nothing that no hash vouches for: the build system is among the requirements.
         options.insert(0, "--no-build-isolation")
-    venv.install(layout, release.venv, incoming, options)
+    venv.install(layout, release.venv, incoming, options, builder)
+    builder.take(target)
 
 
 def _check_programs(layout: Layout, release: Release, whole: str) -> None:

@@ -14,6 +14,7 @@ from ..model import Release
 from . import history, invocations
 from .decide import Desired, Observed, Step
 from .files import link, make_directory, remove, write
+from .machine import Machine
 from .proof import Started, prove
 from .staging import stage
 from .systemd import Systemd
@@ -36,10 +37,14 @@ class Change:
     """A change of a service that is under way: from what was observed to what is desired."""
 
     layout: Layout
-    systemd: Systemd
+    machine: Machine
     desired: Desired
     request: Request
     observed: Observed
+
+    @property
+    def systemd(self) -> Systemd:
+        return self.machine.systemd
 
     def event(self, release: str | None, result: str, reason: str | None = None) -> history.Event:
         """What the history has to say of it."""
@@ -57,6 +62,7 @@ class Hands:
         self._systemd = change.systemd
         self._complaint = ""
         self._started: set[str] = set()
+        self._began = change.systemd.monotonic()
         self.done: list[Step] = []
 
     def carry_out(self, steps: Iterable[Step]) -> None:
@@ -83,7 +89,8 @@ class Hands:
             actions[step.action](step)
 
     def _stage(self, _step: Step) -> None:
-        stage(self._layout, self._release, self._change.request.archive)
+        request, machine = self._change.request, self._change.machine
+        stage(self._layout, self._release, request.archive, machine.accounts)
 
     @property
     def _release(self) -> Release:
@@ -137,7 +144,8 @@ class Hands:
             for unit, observed in self._change.observed.units.items()
             if unit in self._started
         }
-        started = Started(replaced, self._complaint)
+        listened = [unit for unit, seen in self._change.observed.units.items() if seen.listens]
+        started = Started(replaced, self._complaint, self._began, listened)
         prove(self._layout, self._systemd, self._release, processes, started)
 
     def _link(self, step: Step) -> None:

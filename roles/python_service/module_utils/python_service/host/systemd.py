@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import struct
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..errors import ServiceError
 from ..foreign import last_lines, printable
@@ -21,6 +22,8 @@ from .programs import run
 RECORDS = "/run/systemd/units"
 #: Seconds that a job may take beside the unit's own limits, which systemd enforces itself.
 _JOB = 3600.0
+#: A socket that listens, in the tables of proc_pid_net(5).
+_LISTEN = "0A"
 _PROPERTIES = (
     "Id",
     "LoadState",
@@ -30,10 +33,12 @@ _PROPERTIES = (
     "FragmentPath",
     "NeedDaemonReload",
     "Type",
+    "RemainAfterExit",
     "Result",
     "ExecMainCode",
     "ExecMainStatus",
     "ExecMainStartTimestampMonotonic",
+    "ConditionResult",
     "MainPID",
     "NRestarts",
     "InvocationID",
@@ -129,6 +134,24 @@ class Systemd:
         ]
         return (complaints, []) if result.returncode != 0 else ([], complaints)
 
+    def listens(self, status: Mapping[str, str]) -> bool:
+        """Whether the account of a unit's main process has a TCP port that it accepts connections on.
+
+        Looked for where that process has its network: proc_pid_net(5).
+        """
+        process = f"/proc/{status['MainPID'] or 0}"
+        try:
+            with open(f"{process}/status", encoding="utf-8", errors="replace") as file:
+                account = next(line.split()[1] for line in file if line.startswith("Uid:"))
+            for table in ("tcp", "tcp6"):
+                with open(f"{process}/net/{table}", encoding="ascii") as file:
+                    rows = [line.split() for line in file]
+                if any(row[3] == _LISTEN and row[7] == account for row in rows[1:]):
+                    return True
+        except (OSError, IndexError, StopIteration):  # it has ended, or there is no IPv6
+            return False
+        return False
+
     def is_running(self) -> bool:
         """Whether the host was booted with systemd: sd_booted(3)."""
         return os.path.isdir("/run/systemd/system")
@@ -138,10 +161,15 @@ class Systemd:
         found = re.match(r"systemd (\d+)", run(["systemctl", "--version"]).stdout)
         return int(found[1]) if found else 0
 
-    def journal(self, matches: Sequence[str]) -> list[str]:
-        """The last entries that match, oldest first."""
-        command = ["journalctl", "--lines", "20", "--output", "cat", "--no-pager", "--quiet"]
-        return run([*command, *matches]).stdout.splitlines()
+    def journal(self, matches: Sequence[str], since: float = 0.0) -> list[str]:
+        """Messages of the last entries that match, oldest first; each may have many lines.
+
+        They are of this boot, and came after ``since``, as `monotonic` gives it.
+        """
+        command = ["journalctl", "--boot", "--lines", "20", "--quiet", "--no-pager"]
+        command += ["--all", "--output", "json", "--output-fields", "MESSAGE"]
+        lines = run([*command, *matches]).stdout.splitlines()
+        return [message for line in lines for message in _messages(line, since)]
 
     def sync_journal(self) -> None:
         """Have the journal hold what was written until now, as far as it does so soon.
@@ -165,6 +193,19 @@ def read_units(directory: str, names: Iterable[str]) -> dict[str, str]:
     """Texts of those of the named files in ``directory`` that are there."""
     texts = {name: read(os.path.join(directory, name)) for name in names}
     return {name: text for name, text in texts.items() if text is not None}
+
+
+def _messages(line: str, since: float) -> Iterator[str]:
+    """The message of a line of ``journalctl --output json``, if it came after ``since``."""
+    try:
+        entry = json.loads(line)
+        message = entry["MESSAGE"]
+        if int(entry["__MONOTONIC_TIMESTAMP"]) < since * 1e6:
+            return
+        # Bytes that are no text come as a list of numbers.
+        yield bytes(message).decode(errors="replace") if isinstance(message, list) else str(message)
+    except (ValueError, KeyError, TypeError):
+        return
 
 
 def _fields(data: bytes) -> list[bytes]:

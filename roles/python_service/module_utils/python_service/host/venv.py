@@ -14,17 +14,17 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
 
 from ..errors import ServiceError
-from ..foreign import last_lines, printable
 from ..layout import Layout
 from ..model import Venv
+from .builder import Builder
 from .files import read, remove, write
 from .programs import run
+from .trust import weakness
 
-#: Seconds that pip or a compiler may take: large packages are built from source for hours.
-_PATIENCE = 7200.0
+#: Seconds that compiling the largest of sources may take.
+_PATIENCE = 3600.0
 _WITHOUT_DISTUTILS = "import sysconfig; sysconfig._PIP_USE_SYSCONFIG = True\n"
 _VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 
@@ -45,37 +45,49 @@ def is_whole(layout: Layout, venv: str) -> bool:
     return bool(_version(layout, venv) == made_for)
 
 
-def build(layout: Layout, venv: Venv, incoming: str) -> None:
+def build(layout: Layout, venv: Venv, incoming: str, builder: Builder) -> None:
     """Build a venv from what came with it in ``incoming``.
 
     That is ``handler/``, and where there are requirements ``requirements/``,
     ``installer/`` and perhaps ``wheelhouse/``. Raises `ServiceError`, and
-    leaves nothing, when it cannot be built.
+    leaves what was there before, when it cannot be built.
     """
     path = layout.venv(venv.id)
-    remove(path)  # half built, or made from a Python that is gone
+    before = os.path.join(incoming, "venv-before")
+    if os.path.lexists(
+        path
+    ):  # half built, or made from a Python that is gone; it may run all the same
+        os.rename(path, before)
     try:
-        _do([venv.python, "-m", "venv", "--without-pip", path])
+        os.mkdir(path, 0o700)
+        builder.give(path)
+        command = [venv.python, "-I", "-m", "venv", "--without-pip", path]
+        builder.run(command, {}, " ".join(command))
         if os.path.isdir(os.path.join(incoming, "requirements")):
             options = ["--requirement", os.path.join(incoming, "requirements", "0.txt")]
-            install(layout, venv, incoming, options)
+            install(layout, venv, incoming, options, builder)
+        builder.take(path)
         version = _version(layout, venv.id)
-        _add_handler(path, version, os.path.join(incoming, "handler", "systemd_handler"))
+        _add_handler(layout, venv, version, os.path.join(incoming, "handler", "systemd_handler"))
         facts = {"id": venv.id, "python": venv.python, "version": version}
         os.sync()
         write(_mark(layout, venv.id), json.dumps(facts) + "\n")
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
+        if os.path.lexists(before) and not os.path.lexists(path):
+            os.rename(before, path)
         raise
 
 
-def install(layout: Layout, venv: Venv, incoming: str, options: list[str]) -> None:
+def install(
+    layout: Layout, venv: Venv, incoming: str, options: list[str], builder: Builder
+) -> None:
     """Run ``pip install`` with the venv's interpreter, from the pip that came along."""
     installer = os.path.join(incoming, "installer")
     wheels = glob.glob(os.path.join(installer, "*.whl"))
     pip = os.path.join(wheels[0] if wheels else installer, "pip")
-    environment = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"}
-    command = [_python(layout, venv.id), pip, "install"]
+    environment = {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    command = [os.path.join(layout.venv(venv.id), "bin", "python"), pip, "install"]
     command += ["--no-input", "--no-cache-dir", "--progress-bar", "off", "--retries", "2"]
     command += ["--no-warn-script-location"]
     if _version(layout, venv.id) == "3.9":
@@ -91,7 +103,14 @@ def install(layout: Layout, venv: Venv, incoming: str, options: list[str]) -> No
     if os.path.isdir(wheelhouse):
         command += ["--no-index", "--find-links", wheelhouse]
         environment["PIP_CONFIG_FILE"] = os.devnull  # these files, and no index of the host's
-    _do([*command, *options], environment, step="pip")
+    builder.run([*command, *options], environment, step="pip")
+
+
+def open_to(layout: Layout, venv: str, group: int) -> None:
+    """Have a service of ``group`` enter a venv, which may have been made for one of another."""
+    path = layout.venv(venv)
+    if os.lstat(path).st_gid != group:
+        os.chmod(path, 0o755)
 
 
 def compile_source(layout: Layout, venv: Venv, directory: str, final: str) -> None:
@@ -100,23 +119,33 @@ def compile_source(layout: Layout, venv: Venv, directory: str, final: str) -> No
     The service cannot write there: without this, every start would compile
     them anew. A file that cannot be compiled is the program's own affair.
     """
-    options = ["-q", "-s", directory, "-p", final]
-    run(
-        [_python(layout, venv.id), "-I", "-S", "-m", "compileall", *options, directory],
-        limit=_PATIENCE,
-    )
+    _compile(layout, venv.id, ["-s", directory, "-p", final, directory])
 
 
-def _add_handler(path: str, version: str | None, handler: str) -> None:
+def _compile(layout: Layout, venv: str, options: list[str]) -> None:
+    python = _interpreter(layout, venv)
+    if python:
+        run([python, "-I", "-S", "-m", "compileall", "-q", *options], limit=_PATIENCE)
+
+
+def _add_handler(layout: Layout, venv: Venv, version: str | None, handler: str) -> None:
+    """Put the role's own package into a venv that only root can change any more."""
+    path = layout.venv(venv.id)
     packages = os.path.join(path, "lib", f"python{version}", "site-packages")
     package = os.path.join(packages, "systemd_handler")
+    if os.path.realpath(packages) != os.path.join(
+        os.path.realpath(path), packages[len(path) + 1 :]
+    ):
+        raise ServiceError(
+            f"a package made {packages} a link; find out which it was, and do without it"
+        )
     remove(package)  # the one from an index: the role's own comes last
     shutil.copytree(handler, package)
+    startup = os.path.join(packages, "systemd_handler.pth")
+    remove(startup)
     # What `pip install` of the package puts there: it does nothing until $SYSTEMD_HANDLER asks.
-    shutil.copyfile(
-        os.path.join(package, "startup.pth"), os.path.join(packages, "systemd_handler.pth")
-    )
-    _do([os.path.join(path, "bin", "python"), "-I", "-S", "-m", "compileall", "-q", package])
+    shutil.copyfile(os.path.join(package, "startup.pth"), startup)
+    _compile(layout, venv.id, [package])
 
 
 def _mark(layout: Layout, venv: str) -> str:
@@ -124,24 +153,30 @@ def _mark(layout: Layout, venv: str) -> str:
     return os.path.join(layout.venv(venv), "environment.json")
 
 
-def _python(layout: Layout, venv: str) -> str:
-    return os.path.join(layout.venv(venv), "bin", "python")
+def _interpreter(layout: Layout, venv: str) -> str | None:
+    """The interpreter that a venv was made from, which is the host's; None where it is none that root may run.
+
+    What is in the venv is what packages made of it: its ``bin/python`` and
+    the ``pyvenv.cfg`` that says where the standard library is.
+    """
+    base = os.path.realpath(layout.base)
+    python = os.path.realpath(os.path.join(layout.venv(venv), "bin", "python"))
+    if (
+        os.path.commonpath([base, python]) == base
+        or weakness(python)
+        or not os.access(python, os.X_OK)
+    ):
+        return None
+    return python
 
 
 def _version(layout: Layout, venv: str) -> str | None:
     """Version of the venv's interpreter as far as it names directories, ``3.11``."""
+    python = _interpreter(layout, venv)
+    if python is None:
+        return None
     try:
-        said = run([_python(layout, venv), "-I", "-S", "-c", _VERSION]).stdout.strip()
+        said = run([python, "-I", "-S", "-c", _VERSION]).stdout.strip()
     except OSError:
         return None
     return said if re.fullmatch(r"3\.\d+", said) else None
-
-
-def _do(
-    command: list[str], environment: Mapping[str, str] | None = None, step: str | None = None
-) -> None:
-    result = run(command, more=environment or {}, limit=_PATIENCE)
-    if result.returncode != 0:
-        lines = (result.stdout + result.stderr).strip().splitlines()
-        words = "\n".join(f"  {line}" for line in last_lines(lines[-25:]))
-        raise ServiceError(f"{printable(step or ' '.join(command))} failed:\n{words}")

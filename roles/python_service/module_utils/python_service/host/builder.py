@@ -1,0 +1,179 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""An account without a name and without rights, as which packages are installed.
+
+A package runs code of its own while it is built, and whenever an interpreter
+starts that it is installed for. None of it runs as root, and nothing that it
+made is executed by root: root takes the result over when it is whole, and
+nobody is left who could change it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import grp
+import os
+import pwd
+import stat
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..errors import ServiceError
+from ..foreign import last_lines, printable
+from ..layout import Layout
+from .files import make_directory, names
+from .programs import Account, run
+
+#: User numbers that neither distributions nor systemd give to anybody, by systemd's documentation
+#: "Users, Groups, UIDs and GIDs on systemd Systems".
+_NUMBERS = range(60578, 61184)
+#: Seconds that pip or a compiler may take: large packages are built from source for hours.
+_PATIENCE = 7200.0
+#: Seconds that processes take to be gone which were killed.
+_END = 60.0
+
+
+class Builder:
+    """The account, which is in the group of the service, and ``directory``, which is its own."""
+
+    def __init__(self, user: int, group: int, directory: str) -> None:
+        self.group = group
+        self.directory = directory
+        self._user = user
+        # Where we are not root, as in tests, there is nobody else to be.
+        self._account = Account(user, group) if user != os.geteuid() else None
+
+    def run(self, command: Sequence[str], more: Mapping[str, str], step: str) -> None:
+        """Run a command with ``more`` variables; raise `ServiceError` with its last words where it fails."""
+        home = dict.fromkeys(
+            ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"), self.directory
+        )
+        environment = {**home, "USER": "build", "LOGNAME": "build", **more}
+        result = run(command, environment, _PATIENCE, self._account, self.directory)
+        if result.returncode != 0:
+            lines = (result.stdout + result.stderr).strip().splitlines()
+            words = "\n".join(f"  {line}" for line in last_lines(lines[-25:]))
+            raise ServiceError(f"{printable(step)} failed:\n{words}")
+
+    def give(self, path: str) -> None:
+        """Give it what lies at ``path``, which is root's until then."""
+        for entry in _tree(path):
+            os.lchown(entry, self._user, self.group)
+
+    def take(self, path: str) -> None:
+        """Have root own what it made at ``path``, for the service's group to read and nobody else.
+
+        Raises `ServiceError` for what it did not make, as a hard link to another's file.
+        """
+        self.end_processes()
+        for entry in _tree(path):
+            status = os.lstat(entry)
+            kinds = (stat.S_ISREG, stat.S_ISDIR, stat.S_ISLNK)
+            if status.st_uid != self._user or not any(kind(status.st_mode) for kind in kinds):
+                raise ServiceError(
+                    f"a package put something into the virtual environment that is not its own: "
+                    f"{printable(entry)}; find out which, and do without it"
+                )
+        for entry in _tree(path):
+            # This also takes away what would let others run it with our rights.
+            os.lchown(entry, os.geteuid(), self.group)
+            mode = os.lstat(entry).st_mode
+            if not stat.S_ISLNK(mode):
+                executable = 0o010 if mode & stat.S_IXUSR else 0
+                os.chmod(entry, stat.S_IMODE(mode) & 0o755 | 0o440 | executable)
+        os.chmod(path, 0o750)
+
+    def end_processes(self) -> None:
+        """End all that it started: an open file can be written to, whoever owns it."""
+        if self._account is None:
+            return
+        run(["sh", "-c", "kill -s KILL -- -1"], account=self._account)
+        deadline = time.monotonic() + _END
+        while _processes_of(self._user):
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    f"processes of the user {self._user}, which packages are built as, do not end: "
+                    f"{_processes_of(self._user)}"
+                )
+            time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def borrowed(layout: Layout, group: int, directory: str) -> Iterator[Builder]:
+    """The account, for a while; ``directory`` becomes its own, and is in one that others cannot enter."""
+    with _free_number(layout) as user:
+        os.mkdir(directory, 0o700)
+        builder = Builder(user, group, directory)
+        builder.give(directory)
+        try:
+            yield builder
+        finally:
+            builder.end_processes()
+
+
+@contextlib.contextmanager
+def _free_number(layout: Layout) -> Iterator[int]:
+    """A number that no account has, and that no other deploy takes meanwhile."""
+    if os.geteuid() != 0:
+        yield os.geteuid()
+        return
+    make_directory(layout.runtime, 0o700)
+    for number in _NUMBERS:
+        if _is_known(number) or not _is_mapped(number):
+            continue
+        path = os.path.join(layout.runtime, f"builder-{number}.lock")
+        with open(path, "a", encoding="ascii") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            # What is left of a build that was cut off ends before this one begins.
+            Builder(number, os.getegid(), layout.runtime).end_processes()
+            yield number
+            return
+    raise ServiceError(
+        f"the host has no free user number from {_NUMBERS[0]} to {_NUMBERS[-1]}, "
+        "which packages are built as; free one of them"
+    )
+
+
+def _is_known(number: int) -> bool:
+    """Whether some account has the number."""
+    for look_up in (pwd.getpwuid, grp.getgrgid):
+        try:
+            look_up(number)
+        except KeyError:
+            continue
+        return True
+    return False
+
+
+def _is_mapped(number: int) -> bool:
+    """Whether the number exists where we are: user_namespaces(7)."""
+    with open("/proc/self/uid_map", encoding="ascii") as file:
+        ranges = [tuple(map(int, line.split())) for line in file]
+    return any(first <= number < first + length for first, _, length in ranges)
+
+
+def _processes_of(user: int) -> list[int]:
+    """Process ids of a user's processes, but for those that have ended and wait to be collected."""
+    found = []
+    for name in names("/proc"):
+        if name.isdecimal():
+            try:
+                with open(f"/proc/{name}/status", encoding="utf-8", errors="replace") as file:
+                    facts = dict(line.split(":", 1) for line in file if ":" in line)
+            except OSError:
+                continue
+            if int(facts["Uid"].split()[0]) == user and facts["State"].split()[0] not in "ZX":
+                found.append(int(name))
+    return found
+
+
+def _tree(path: str) -> Iterator[str]:
+    """A path and all that is below it, no link followed; what is in a directory comes before it."""
+    for directory, folders, files in os.walk(path, topdown=False):
+        for name in [*files, *(name for name in folders if os.path.islink(f"{directory}/{name}"))]:
+            yield os.path.join(directory, name)
+        yield directory

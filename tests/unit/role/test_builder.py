@@ -1,0 +1,116 @@
+"""Packages are built as an account that has no rights, and what they made becomes root's."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from python_service.module_utils.python_service.errors import ServiceError
+from python_service.module_utils.python_service.host import builder, programs
+from python_service.module_utils.python_service.host.builder import Builder, borrowed
+from python_service.module_utils.python_service.layout import Layout
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run programs as others")
+
+FACTS = "id -u; id -G; grep NoNewPrivs: /proc/self/status; echo $HOME $TMPDIR $PWD"
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """One that others can enter, as those of pytest cannot be."""
+    with tempfile.TemporaryDirectory() as made:
+        os.chmod(made, 0o755)
+        yield Path(made)
+
+
+@pytest.fixture
+def layout(directory: Path, worker_id: str, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    # Tests that are run side by side are hosts of their own, which do not see each other's locks.
+    number = int(worker_id.removeprefix("gw") if worker_id != "master" else 0)
+    monkeypatch.setattr(builder, "_NUMBERS", builder._NUMBERS[20 * number :])
+    return Layout("/opt", "demo", str(directory / "host"))
+
+
+@pytest.fixture
+def other(layout: Layout, directory: Path) -> Iterator[Builder]:
+    with borrowed(layout, 12345, str(directory / "build")) as found:
+        yield found
+
+
+def made(other: Builder, script: str) -> Path:
+    """What a script left in a directory of the builder's, when root has taken it."""
+    path = Path(other.directory, "result")
+    other.run(["sh", "-c", f"mkdir result && cd result && {script}"], {}, "making")
+    other.take(str(path))
+    return path
+
+
+def test_it_has_no_name_and_no_rights(other: Builder) -> None:
+    path = made(other, f"({FACTS}) > facts; ! cat /etc/shadow")
+    user, groups, rights, directories = (path / "facts").read_text().splitlines()
+    assert int(user) in range(60578, 61184)
+    assert groups == "12345"
+    assert rights.split() == ["NoNewPrivs:", "1"]
+    assert directories == " ".join([other.directory, other.directory, f"{other.directory}/result"])
+
+
+def test_two_builds_at_once_are_two_accounts(layout: Layout, directory: Path) -> None:
+    with (
+        borrowed(layout, 0, str(directory / "one")) as one,
+        borrowed(layout, 0, str(directory / "two")) as two,
+    ):
+        one.run(["sh", "-c", "echo 1 > file"], {}, "making")
+        with pytest.raises(ServiceError, match=r"reading failed:\n.*Permission denied"):
+            two.run(["cat", f"{one.directory}/file"], {}, "reading")
+
+
+def test_what_it_made_is_roots_and_its_groups_to_read(other: Builder) -> None:
+    path = made(
+        other,
+        "umask 0; echo 1 > file; mkdir sub; echo 2 > sub/run; chmod 6777 sub/run; ln -s file link",
+    )
+    expected = {
+        path: "drwxr-x---",
+        path / "file": "-rw-r--r--",
+        path / "sub": "drwxr-xr-x",
+        path / "sub/run": "-rwxr-xr-x",
+    }
+    for entry, mode in expected.items():
+        status = entry.lstat()
+        assert (status.st_uid, status.st_gid) == (0, 12345), entry
+        assert stat.filemode(status.st_mode) == mode, entry
+    assert os.lstat(path / "link").st_uid == 0
+
+
+def test_what_only_its_maker_could_read_its_group_can(other: Builder) -> None:
+    path = made(other, "umask 077; echo 1 > file; mkdir sub; echo 2 > sub/run; chmod 700 sub/run")
+    modes = [stat.filemode((path / name).stat().st_mode) for name in ("file", "sub", "sub/run")]
+    assert modes == ["-rw-r-----", "drwxr-x---", "-rwxr-x---"]
+
+
+@pytest.mark.parametrize("plant", ["chown 0:0", "rm -f"])
+def test_what_is_not_its_own_is_refused(other: Builder, plant: str) -> None:
+    """As a hard link to another's file, which would become readable, or a device."""
+    path = Path(other.directory, "result")
+    other.run(["sh", "-c", "mkdir result && echo 1 > result/file"], {}, "making")
+    programs.run([*plant.split(), str(path / "file")])
+    if not (path / "file").exists():
+        os.mkfifo(path / "file")
+    with pytest.raises(ServiceError, match=r"not its own: .*/result/file"):
+        other.take(str(path))
+
+
+def test_nobody_is_left_who_could_change_it(other: Builder) -> None:
+    path = made(other, "echo 1 > file; (exec sleep 1000 >> file 2>&1 < /dev/null) & true")
+    assert builder._processes_of(path.stat().st_gid) == []
+    assert builder._processes_of(int(other._user)) == []
+
+
+def test_what_failed_is_told_in_its_own_words(other: Builder) -> None:
+    with pytest.raises(ServiceError, match=r"making failed:\n  no \\x1b\[2J"):
+        other.run(["sh", "-c", r"printf 'no \033[2J'; exit 3"], {}, "making")
