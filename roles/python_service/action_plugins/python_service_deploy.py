@@ -51,12 +51,14 @@ class ActionModule(ServiceAction):
         return {**outcome, "diff": [*given["source_diff"], *outcome["diff"]], "finished": 1}
 
     def _deploy(self, given: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        arguments = given["arguments"]
+        arguments = self.arguments("main", variables)
         planned = plan(arguments, given["by"], self.cache)
         if planned.release.id != given["release"]:
-            # Also what the release is installed from may have changed, beside the source.
+            # Also what the release is installed from may have changed, beside the source; or a
+            # variable, which is read anew here.
             raise ServiceError(
-                f"the files that {given['name']} is deployed from changed during the deploy; deploy again"
+                f"the files or variables that {given['name']} is deployed from changed during the "
+                "deploy; deploy again"
             )
         options = {
             **deploy_options(planned, arguments),

@@ -15,6 +15,7 @@ try:
         stages,
     )
     from ..module_utils.python_service.errors import ServiceError
+    from ..module_utils.python_service.foreign import message
 except ImportError:
     # The plugins of a role are in no package, and Ansible imports no module_utils of a role here.
     from pathlib import Path
@@ -32,18 +33,19 @@ except ImportError:
         stages,
     )
     from ansible.module_utils.python_service.errors import ServiceError
+    from ansible.module_utils.python_service.foreign import message
 
 
 class ActionModule(ServiceAction):
-    """Reads the role's variables; returns the plan for the later steps.
+    """Reads the role's variables; returns ``plan``, for the later steps.
 
     The plan has ``name``, ``root``, ``by`` (who asks), ``absent`` (the state) and
     ``unclaimed`` (whether the host has to note something first). Where the
-    service is to be absent, ``remove_data``. Otherwise ``arguments`` (the
-    variables), ``release`` (its id), ``outcome`` (what the deploy would return),
-    ``source_diff``, ``new_users`` and ``new_groups`` (what the host lacks),
+    service is to be absent, ``remove_data``. Otherwise ``user`` and ``group``,
+    ``new_users`` and ``new_groups`` (what the host lacks of them), ``release``
+    (its id), ``outcome`` (what the deploy would return), ``source_diff``,
     ``python`` (the version of the service's interpreter) and ``slow`` (whether
-    pip has to run).
+    pip has to run). Ansible shows all of it, so nothing secret is in it.
     """
 
     def perform(self, variables: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +53,8 @@ class ActionModule(ServiceAction):
         known = {"name": arguments["name"], "root": arguments["root"], "by": requester()}
         if arguments["state"] == "absent":
             remove_data = arguments["remove_data"]
-            return {**known, "absent": True, "unclaimed": False, "remove_data": remove_data}
+            absent = {**known, "absent": True, "unclaimed": False, "remove_data": remove_data}
+            return {"plan": absent}
         planned = plan(arguments, known["by"], self.cache)
         options = look_options(planned, arguments, diff=self._task.diff)
         found = self.on_host("python_service_look", options, variables)
@@ -60,10 +63,11 @@ class ActionModule(ServiceAction):
         changed = source_diff(planned.contents, found["changes"]) if self._task.diff else []
         new_users = [] if found["user_exists"] else [arguments["user"]]
         new_groups = [] if found["group_exists"] else [arguments["group"]]
-        return {
+        made = {
             **known,
             "absent": False,
-            "arguments": arguments,
+            "user": arguments["user"],
+            "group": arguments["group"],
             "release": planned.release.id,
             "outcome": found["outcome"],
             "source_diff": changed,
@@ -75,7 +79,10 @@ class ActionModule(ServiceAction):
             "slow": stages(found["outcome"])
             and planned.contents.installs
             and not self.under_mitogen,
-            "warnings": found["complaints"],
+        }
+        return {
+            "plan": made,
+            "warnings": [message(text) for text in found["complaints"]],
             # The interpreter that was found for Ansible: else each step looks for it anew.
             "ansible_facts": found.get("ansible_facts", {}),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import shutil
 import socket
@@ -15,7 +16,7 @@ import pytest
 import yaml
 from ansible import constants
 from ansible._internal._errors._error_utils import result_dict_from_exception
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
@@ -32,9 +33,11 @@ from python_service.action_plugins import (
     python_service_remove,
     python_service_rollback,
 )
+from python_service.module_utils.python_service import controller
 from python_service.module_utils.python_service.controller import action as action_module
 from python_service.module_utils.python_service.controller import contents, installer, plan
 from python_service.module_utils.python_service.controller.manual import ROLE, defaults
+from python_service.module_utils.python_service.errors import ServiceError
 
 ACTIONS = {
     "python_service_claim": python_service_claim.ActionModule,
@@ -138,7 +141,12 @@ class Playbook:
         return dict(raised.value.result_contribution)
 
     def plan(self, **options: Any) -> dict[str, Any]:
-        return self.run("python_service_plan", **options)
+        return dict(self.run("python_service_plan", **options)["plan"])
+
+    def arguments(self) -> dict[str, Any]:
+        """What an action reads of the role's variables."""
+        made = self.action("python_service_plan")
+        return dict(made.arguments("main", self.variables))
 
     def refused(self) -> str:
         return str(self.fails("python_service_plan")["msg"])
@@ -207,7 +215,7 @@ def test_the_roles_variables_are_read_and_templated(playbook: Playbook) -> None:
         src="{{ where }}",
         environment={"PORT": trust_as_template("{{ port }}")},
     )
-    planned = playbook.plan()["arguments"]
+    planned = playbook.arguments()
     assert planned["description"] == "demo on 8000"
     assert planned["src"].endswith("/src")
     assert planned["environment"] == {"PORT": 8000}
@@ -217,7 +225,7 @@ def test_the_roles_variables_are_read_and_templated(playbook: Playbook) -> None:
 def test_what_looks_like_a_template_in_a_value_is_not_rendered(playbook: Playbook) -> None:
     playbook.variables["told"] = "{{ port }}"  # by a host, a file or a person
     playbook.set(description="{{ told }}")
-    assert playbook.plan()["arguments"]["description"] == "{{ port }}"
+    assert playbook.arguments()["description"] == "{{ port }}"
 
 
 def test_paths_of_the_controller_begin_at_the_playbook(
@@ -227,7 +235,7 @@ def test_paths_of_the_controller_begin_at_the_playbook(
     (tmp_path / "wheels" / "a-1-py3-none-any.whl").touch()
     (tmp_path / "needs.txt").write_text("a\n")
     playbook.set(requirements="needs.txt", wheelhouse="wheels")
-    planned = playbook.plan()["arguments"]
+    planned = playbook.arguments()
     assert planned["src"] == str(tmp_path / "src")
     assert planned["requirements"] == str(tmp_path / "needs.txt")
     assert planned["wheelhouse"] == str(tmp_path / "wheels")
@@ -236,7 +244,7 @@ def test_paths_of_the_controller_begin_at_the_playbook(
 
 def test_a_path_that_is_empty_is_not_the_playbooks_directory(playbook: Playbook) -> None:
     playbook.set(src="", wheelhouse="", requirements=["demo"], command="demo")
-    planned = playbook.plan()["arguments"]
+    planned = playbook.arguments()
     assert (planned["src"], planned["wheelhouse"]) == ("", "")
 
 
@@ -250,7 +258,7 @@ def test_what_is_omitted_counts_as_not_given(playbook: Playbook) -> None:
         command="demo",
         environment={"A": trust_as_template("{{ omit }}"), "B": "b"},
     )
-    planned = playbook.plan()["arguments"]
+    planned = playbook.arguments()
     assert (planned["src"], planned["wheelhouse"]) == (None, None)
     assert (planned["python"], planned["user"]) == ("/usr/bin/python3", "demo")
     assert planned["environment"] == {"B": "b"}
@@ -301,8 +309,31 @@ def test_the_plan_hands_on_what_was_found_of_the_host(playbook: Playbook) -> Non
     complaint = "demo.service:9: Unknown key name 'Nise', ignoring."
     found = {**NEW_HOST, "complaints": [complaint], "ansible_facts": facts}
     playbook.host.answers["python_service_look"] = found
+    result = playbook.run("python_service_plan")
+    assert (result["warnings"], result["ansible_facts"]) == ([complaint], facts)
+
+
+def test_no_password_of_an_index_is_in_a_result(
+    playbook: Playbook, asked_for_pip: list[Any]
+) -> None:
+    index = "https://me:s3cret@index.invalid/"
+    found = {**NEW_HOST, "complaints": [f"cannot read {index}"]}
+    playbook.host.answers["python_service_look"] = found
+    playbook.set(requirements=[f"--index-url {index}", "a"], command="a")
+    result = playbook.run("python_service_plan", diff=False)
+    playbook.host.answers["python_service_deploy"] = {"failed": True, "msg": f"from {index}"}
+    failed = playbook.fails("python_service_deploy", {"plan": result["plan"]})
+    assert "s3cret" not in json.dumps([result, playbook.host.calls, failed])
+    assert failed["msg"] == "from https://****@index.invalid/"
+    playbook.set(requirements=[f"--index-url {index} a b"])
+    assert "https://****@index.invalid/" in playbook.refused()
+
+
+def test_a_variable_that_changed_since_the_plan_is_refused(playbook: Playbook) -> None:
     planned = playbook.plan()
-    assert (planned["warnings"], planned["ansible_facts"]) == ([complaint], facts)
+    playbook.set(command="python main.py --more")
+    failed = playbook.fails("python_service_deploy", {"plan": planned})
+    assert "variables that demo is deployed from changed" in failed["msg"]
 
 
 def test_what_stands_in_the_way_on_the_host_is_the_tasks_error(playbook: Playbook) -> None:
@@ -460,7 +491,7 @@ def test_a_release_that_changed_since_the_plan_is_refused(
     change(tmp_path)
     failed = playbook.fails("python_service_deploy", {"plan": planned})
     assert failed["msg"] == (
-        "the files that demo is deployed from changed during the deploy; deploy again"
+        "the files or variables that demo is deployed from changed during the deploy; deploy again"
     )
     assert [name for name, _ in playbook.host.calls] == ["python_service_look"]
 
@@ -490,6 +521,44 @@ def test_a_host_that_cannot_be_reached_stays_unreachable(playbook: Playbook) -> 
     playbook.host.answers["python_service_look"] = answer
     failed = playbook.fails("python_service_plan")
     assert (failed["unreachable"], failed["msg"]) == (True, "no route to host")
+
+
+def test_what_ansible_raises_stays_what_it_is(
+    playbook: Playbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(**_: object) -> None:
+        raise AnsibleConnectionFailure("no route to host")
+
+    monkeypatch.setattr(playbook.host, "execute", lost)
+    with pytest.raises(AnsibleConnectionFailure):  # by which Ansible tells the unreachable
+        playbook.plan()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        (PermissionError(13, "denied", "/x"), "a step failed on the controller: [Errno 13] denied"),
+        (UnicodeError("odd"), "a fault of the role itself, please report it: UnicodeError('odd')"),
+        (KeyError("plan"), "a fault of the role itself, please report it: KeyError('plan')"),
+        (ServiceError("a \x1b[2J \udcff"), "a \\x1b[2J \\udcff"),
+    ],
+    ids=repr,
+)
+def test_whatever_goes_wrong_is_one_sentence_that_any_terminal_can_show(
+    playbook: Playbook, monkeypatch: pytest.MonkeyPatch, trouble: Exception, told: str
+) -> None:
+    def fail(**_: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(playbook.host, "execute", fail)
+    with pytest.raises(AnsibleActionFail) as raised:
+        playbook.plan()
+    assert str(result_dict_from_exception(raised.value)["msg"]).startswith(told)
+
+
+def test_a_message_has_an_end(playbook: Playbook) -> None:
+    playbook.host.answers["python_service_look"] = {"failed": True, "msg": "x" * 100_000}
+    assert len(playbook.refused()) < 21_000
 
 
 def test_a_name_is_claimed_with_the_accounts_that_are_about_to_be_made(playbook: Playbook) -> None:
@@ -563,6 +632,38 @@ def test_mitogen_is_welcome_in_a_collection(
 def test_who_asks_is_told_as_user_at_controller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("getpass.getuser", lambda: "alice")
     assert action_module.requester() == f"alice@{socket.gethostname()}"
+
+
+def test_who_asks_is_one_word_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "a b\nc\x1b\udcff" + "x" * 1000)
+    monkeypatch.setattr("socket.gethostname", lambda: "h\u202e")
+    who = action_module.requester()
+    assert who.startswith("abc\\x1b\\udcffxxx")
+    assert who.endswith("x@h\\u202e")
+    assert len(who) < 300
+
+
+def test_an_ansible_that_is_too_old_is_refused_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ansible.release.__version__", "2.18.12rc1")
+    with pytest.raises(AnsibleError, match=r"needs ansible-core 2\.19 or newer, and this is 2\.18"):
+        importlib.reload(controller)
+    monkeypatch.undo()
+    importlib.reload(controller)
+
+
+def test_the_oldest_ansible_is_the_same_everywhere() -> None:
+    project = ROLE.parents[1]
+    oldest = ".".join(map(str, controller.OLDEST_ANSIBLE))
+    meta = yaml.safe_load((ROLE / "meta" / "main.yml").read_text())
+    runtime = yaml.safe_load((project / "meta" / "runtime.yml").read_text())
+    assert meta["galaxy_info"]["min_ansible_version"] == oldest
+    assert runtime["requires_ansible"] == f">={oldest}.0"
+    for readme in (project / "README.md", ROLE / "README.md"):
+        assert f"ansible-core {oldest}" in readme.read_text().replace("\n", " ")
 
 
 @pytest.mark.parametrize("trouble", [KeyError("uid"), OSError("no entry")], ids=repr)

@@ -12,16 +12,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail, AnsibleValueOmittedError
+from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleValueOmittedError
 from ansible.plugins.action import ActionBase
 
-from ..errors import ServiceError
+from ..errors import ServiceError, reason_of
+from ..foreign import message, shortened
 from .manual import PREFIX, defaults, specification
 from .run_cache import RunCache
 from .validation import validate
 
 #: Arguments that are paths on the controller.
 _PATHS = ("src", "requirements", "wheelhouse")
+#: Bytes of the name of who asks.
+_LONGEST_NAME = 256
 
 
 class ServiceAction(ActionBase):  # type: ignore[misc]
@@ -38,9 +41,16 @@ class ServiceAction(ActionBase):  # type: ignore[misc]
                     "pyservice.python_service, or another strategy for this play"
                 )
             return {**result, **self.perform(task_vars or {})}
+        # The messages are whole: Ansible would append to them what they were raised from.
         except ServiceError as error:
-            # The message is whole: Ansible would append to it what it was raised from.
-            raise AnsibleActionFail(str(error), result=error.facts) from None
+            raise AnsibleActionFail(message(str(error)), result=error.facts) from None
+        except AnsibleError:
+            raise  # Ansible's own, such as of a host that cannot be reached
+        except OSError as error:
+            words = f"a step failed on the controller: {error}"
+            raise AnsibleActionFail(message(words)) from None
+        except Exception as error:  # noqa: BLE001 - this is the door to all that may have happened
+            raise AnsibleActionFail(message(reason_of(error))) from None
 
     @abstractmethod
     def perform(self, variables: dict[str, Any]) -> dict[str, Any]:
@@ -110,4 +120,5 @@ def requester() -> str:
         user = getpass.getuser()
     except (KeyError, OSError):  # an account that the system has no name for
         user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    # What the environment calls a user may be any text, and it is to be one word of a line.
+    return "".join(shortened(f"{user}@{socket.gethostname()}", _LONGEST_NAME).split())
