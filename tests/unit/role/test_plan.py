@@ -67,6 +67,18 @@ def test_a_command_that_the_release_would_not_hold_is_refused(src: Path, cache: 
         plan(asked(src, command="python other.py"), "me@here", cache)
 
 
+@pytest.mark.parametrize("line", ["./run x", "-./main.py", "true ; ./run"])
+def test_a_command_beside_it_that_the_release_would_not_hold_is_refused(
+    src: Path, cache: RunCache, line: str
+) -> None:
+    options = {"Service": {"ExecStartPre": [line], "Nice": 5}}
+    with pytest.raises(ServiceError, match=r"^python_service_unit_options: \./"):
+        plan(asked(src, unit_options=options), "me@here", cache)
+    (src / "run").touch(mode=0o755)
+    (src / "main.py").chmod(0o755)
+    plan(asked(src, unit_options=options), "me@here", cache)
+
+
 def test_the_release_tells_the_commit_it_was_made_from(src: Path, cache: RunCache) -> None:
     def revision() -> Any:
         return plan(asked(src), "me@here", cache).release.origin["revision"]

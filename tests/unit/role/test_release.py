@@ -47,6 +47,13 @@ def test_the_unit_names_the_release_itself() -> None:
     [
         ("python -m demo 'a b'", "/opt/demo/environments/{venv}/bin/python", " -m demo 'a b'"),
         ("python\t-m  demo ", "/opt/demo/environments/{venv}/bin/python", " -m  demo"),
+        ("python\t-m\tdemo\t--x", "/opt/demo/environments/{venv}/bin/python", " -m\tdemo\t--x"),
+        # Python takes these for spaces, and systemd does not.
+        (
+            "python \u2003 -m\u00a0x",
+            "/opt/demo/environments/{venv}/bin/python",
+            " \u2003 -m\u00a0x",
+        ),
         ("'python' -m demo", "/opt/demo/environments/{venv}/bin/python", " -m demo"),
         ("gunicorn", "/opt/demo/environments/{venv}/bin/gunicorn", ""),
         ("serve --port 1", "/opt/demo/releases/{id}/lib/bin/serve", " --port 1"),
@@ -85,6 +92,8 @@ def test_a_release_says_how_it_is_proven() -> None:
     assert process.health == Health(timeout=30, url="http://127.0.0.1/", status=200)
     (process,) = release(health={"command": "check it", "timeout": 5}).processes
     assert process.health == Health(timeout=5, command="check it")
+    (process,) = release(health={"command": "./check it"}).processes
+    assert process.health == Health(timeout=30, command="/usr/bin/env ./check it")
 
 
 @pytest.mark.parametrize(

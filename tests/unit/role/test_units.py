@@ -79,9 +79,42 @@ def test_what_is_asked_for_stands_where_systemd_reads_it() -> None:
         assert made.count(line) == 1
 
 
-def test_a_oneshot_stays_up_when_it_has_ended() -> None:
-    assert values(unit(type="oneshot"), "RemainAfterExit") == ["yes"]
-    assert values(unit(type="exec"), "RemainAfterExit") == []
+def test_a_oneshot_ends_so_that_a_timer_can_start_it_again() -> None:
+    assert values(unit(type="oneshot"), "RemainAfterExit") == []
+    stays = {"Service": {"RemainAfterExit": True}}
+    assert values(unit(type="oneshot", unit_options=stays), "RemainAfterExit") == ["yes"]
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("python manage.py migrate", "/usr/bin/env python manage.py migrate"),
+        ("kill -HUP $MAINPID", "/usr/bin/env kill -HUP $MAINPID"),
+        ("./bin/prepare  x\ty ", "/usr/bin/env ./bin/prepare  x\ty"),
+        ("-python x", "-/usr/bin/env python x"),
+        ("-:python x", "-:/usr/bin/env python x"),
+        ('"python"\tx', "/usr/bin/env python\tx"),
+        ("a ; -b x ; /bin/c", "/usr/bin/env a ; -/usr/bin/env b x ; /bin/c"),
+        ("sh -c 'a ; b'", "/usr/bin/env sh -c 'a ; b'"),
+        ("a \\; b", "/usr/bin/env a \\; b"),
+        *(
+            (same, same)
+            for same in ("/bin/true x", "-/bin/x", "@/bin/sh me", "%h/x", "|echo x", "")
+        ),
+    ],
+)
+@pytest.mark.parametrize("directive", ["ExecStartPre", "ExecCondition", "ExecStop"])
+def test_commands_beside_the_services_own_find_what_it_would_find(
+    directive: str, written: str, read_as: str
+) -> None:
+    made = unit(unit_options={"Service": {directive: [written]}})
+    assert values(made, directive) == [read_as]
+
+
+def test_what_is_no_command_stays_as_it_is_written() -> None:
+    options = {"ExecSearchPath": "python", "ExecPaths": "python"}
+    made = unit(unit_options={"Service": options})
+    assert (values(made, "ExecSearchPath"), values(made, "ExecPaths")) == (["python"], ["python"])
 
 
 @pytest.mark.parametrize(("logging", "adapted"), [("auto", "auto"), ("off", None)])

@@ -46,6 +46,9 @@ def test_what_systemd_and_programs_can_take_is_no_problem() -> None:
         (),
     )
     validate("main", given(health={"command": "curl --fail http://127.0.0.1/"}), ())
+    validate("main", given(health={"url": "https://[::1]:8443/a?b=%20#c", "timeout": 86400}), ())
+    for refused in (False, "no", 0, "off", ""):
+        validate("main", given(unit_options={"Unit": {"RefuseManualStop": refused}}), ())
 
 
 @pytest.mark.parametrize(
@@ -137,7 +140,10 @@ def test_what_systemd_and_programs_can_take_is_no_problem() -> None:
         ({"health": {"url": "http://x/", "command": "y"}}, "needs either url or command"),
         ({"health": {"url": "ftp://x/"}}, "cannot be used; write http://HOST:PORT/PATH"),
         ({"health": {"url": "http://x/", "timeout": 0}}, "timeout 0 is not a number above 0"),
-        ({"health": {"url": "http://x/", "status": "200"}}, "status '200' is not a number"),
+        (
+            {"health": {"url": "http://x/", "status": "200"}},
+            "status '200' is none of HTTP; write a number from 100 to 599",
+        ),
         ({"health": {"command": "x 'y"}}, "close the quotes"),
         ({"health": {"command": " "}}, "command is empty"),
         ({"health": {"command": "x", "status": 200}}, "status goes with url"),
@@ -146,10 +152,49 @@ def test_what_systemd_and_programs_can_take_is_no_problem() -> None:
             "timeout inf is not a number above 0",
         ),
         ({"health": {"command": "x", "timeout": True}}, "timeout True is not a number above 0"),
-        ({"settle": -1.0}, "python_service_settle: -1.0 will not do; write seconds, 0 or more"),
+        (
+            {"settle": -1.0},
+            "python_service_settle: -1.0 will not do; write seconds, from 0 to 86400",
+        ),
         ({"settle": float("inf")}, "python_service_settle: inf will not do"),
         ({"settle": float("nan")}, "python_service_settle: nan will not do"),
         ({"keep_releases": 0}, "python_service_keep_releases: 0 is below 1"),
+        ({"keep_releases": True}, "python_service_keep_releases: is a boolean; write a number"),
+        ({"keep_releases": None}, "python_service_keep_releases: is empty; write a number"),
+        ({"settle": None}, "python_service_settle: is empty; write a number"),
+        ({"settle": 1e9}, "python_service_settle: 1000000000.0 will not do"),
+        ({"enabled": None}, "python_service_enabled: is empty; write true or false"),
+        ({"health": {"command": ["a", "b"]}}, "command is a list; write a string"),
+        ({"health": {"command": {"a": 1}}}, "command is a dictionary; write a string"),
+        ({"health": {"command": 5}}, "command is a number; write a string"),
+        ({"health": {"command": None}}, "command is empty; write a string"),
+        ({"health": {"url": ["http://x/"]}}, "url is a list; write a string"),
+        *(
+            ({"health": {"url": url}}, "cannot be used; write http://HOST:PORT/PATH")
+            for url in (
+                *("http://x:y/", "http://x:0/", "http://x:70000/", "http://x:-1/", "http://[::1/"),
+                *("http://x/\0", "http://x/\x1b[2J", "http://x/a b", "http://x/é", "http://x/\n"),
+                *("http://", "http:///path", "http://:80/", "http:x", "//x/", "file:///etc/passwd"),
+            )
+        ),
+        ({"health": {"url": "http://me:pw@x/"}}, "url holds a name or password"),
+        ({"health": {"url": "http://me@x/"}}, "url holds a name or password"),
+        *(
+            ({"health": {"url": "http://x/", "status": status}}, f"status {status!r} is none of")
+            for status in (0, 99, 600, 200.5, True, None, [200])
+        ),
+        *(
+            ({"health": {"url": "http://x/", "timeout": timeout}}, f"timeout {timeout!r} is not a")
+            for timeout in (float("nan"), -1, 86401, "5", None, [5])
+        ),
+        *(
+            (
+                {"unit_options": {"Unit": {directive: value}}},
+                f"Unit.{directive} keeps systemd from restarting the service",
+            )
+            for directive in ("RefuseManualStop", "RefuseManualStart")
+            for value in (True, 1, "yes", "On", " TRUE ", "y", "t", ["no", "1"])
+        ),
     ],
     ids=lambda value: str(value)[:60],
 )
@@ -157,6 +202,136 @@ def test_bad_input_is_named(changes: dict[str, Any], problem: str) -> None:
     (found,) = problems("main", given(**changes))
     assert problem in found
     assert found.startswith("python_service_")
+
+
+@pytest.mark.parametrize(
+    ("root", "name", "directory"),
+    [
+        ("/var/lib", "demo", "/var/lib/demo"),
+        ("/var/lib/demo", "demo", "/var/lib/demo"),
+        ("/var/lib/demo/deeper", "demo", "/var/lib/demo"),
+        ("/var/cache", "demo", "/var/cache/demo"),
+        ("/var/log", "demo", "/var/log/demo"),
+        ("/var", "lib", "/var/lib/lib"),
+        ("/var/lib/private", "demo", "/var/lib/private"),
+        ("/var/lib", "private", "/var/lib/private"),
+        ("/var/cache/private", "demo", "/var/cache/private"),
+        ("/var/lib/made", "demo", "/var/lib/made"),
+        ("/var/lib/two", "demo", "/var/lib/two"),
+        ("/var/cache/deep/er", "demo", "/var/cache/deep/er"),
+        ("/var/log/quoted", "demo", "/var/log/quoted"),
+        ("/etc/conf", "demo", "/etc/conf/demo/x"),
+    ],
+)
+def test_code_does_not_lie_in_what_systemd_gives_to_the_service(
+    root: str, name: str, directory: str
+) -> None:
+    options = {
+        "Service": {
+            "StateDirectory": ["", "made two:link"],
+            "CacheDirectory": "deep/er",
+            "LogsDirectory": "'quoted'",
+            "ConfigurationDirectory": "conf/demo/x",
+        }
+    }
+    (found,) = problems("main", given(root=root, name=name, unit_options=options))
+    assert found.startswith(f"python_service_root: {root}/{name} holds the code of the service")
+    assert f"systemd gives {directory} to its account" in found
+    assert found.endswith("write /opt or the like")
+
+
+@pytest.mark.parametrize(
+    ("root", "why"),
+    [
+        ("/tmp", "anyone may write there"),
+        ("/var/tmp/x", "anyone may write there"),
+        ("/dev/shm", "empty after a boot"),
+        ("/run", "empty after a boot"),
+        ("/var/run/x", "empty after a boot"),
+        ("/proc/sys", "the kernel's"),
+        ("/sys", "the kernel's"),
+    ],
+)
+def test_code_does_not_lie_where_it_does_not_stay(root: str, why: str) -> None:
+    (found,) = problems("main", given(root=root))
+    assert found.startswith(f"python_service_root: {root}/demo is in /")
+    assert why in found
+
+
+@pytest.mark.parametrize(
+    "root", ["/opt", "/srv", "/var/lib/apps", "/var/opt", "/tmpfiles", "/home/x"]
+)
+def test_code_may_lie_anywhere_else(root: str) -> None:
+    validate("main", given(root=root), ())
+
+
+def test_a_service_is_removed_from_wherever_it_lies() -> None:
+    validate("main", given("src", "command", state="absent", root="/var/lib"), ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"command": "/opt/demo/current/app/run"}, "command: "),
+        ({"command": "python -c 'x' --at=/opt/demo/current"}, "command: "),
+        ({"health": {"command": "cat //opt/demo//current/app/x"}}, "health: command "),
+        ({"environment": {"PYTHONPATH": "/a:/opt/demo/current/app"}}, "environment: PYTHONPATH "),
+        (
+            {"unit_options": {"Service": {"ExecStartPre": ["a", "-/opt/demo/current/app/x"]}}},
+            "unit_options: Service.ExecStartPre ",
+        ),
+        (
+            {"unit_options": {"Unit": {"ConditionPathExists": "!/opt/demo/current"}}},
+            "unit_options: Unit.ConditionPathExists ",
+        ),
+    ],
+    ids=str,
+)
+def test_no_process_finds_its_code_by_way_of_the_release_before(
+    changes: dict[str, Any], where: str
+) -> None:
+    (found,) = problems("main", given(**changes))
+    assert found.startswith(f"python_service_{where}names /opt/demo/current, which is the release")
+    assert "such as ./bin/x" in found
+
+
+def test_what_only_looks_like_the_release_before_may_be_named() -> None:
+    told = "/opt/demo/currently /opt/demo/current.d /srv/opt/demo/current /opt/other/current"
+    validate("main", given(environment={"A": told, "B": "/opt/demo/current-x"}), ())
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("+python manage.py", "'+python' is run with root's rights and looked for in the virtual"),
+        ("!./run", "'!./run' is run with root's rights"),
+        ("-!!run x", "'-!!run' is run with root's rights"),
+        ('"+run" x', "'+run' is run with root's rights"),
+        ("/bin/true ; +run", "'+run' is run with root's rights"),
+        ("+/usr/bin/env python x", "'+/usr/bin/env' is run with root's rights"),
+        ("+/opt/../opt/demo/x", "'+/opt/../opt/demo/x' is run with root's rights"),
+        ("+/opt/demo/environments/x/bin/python", "would have root run what the release brings"),
+        ("!!/opt/demo/x", "would have root run what the release brings"),
+        ("@python me", "'@python' has an @, which goes with absolute paths alone"),
+        ("-@./run me", "'-@./run' has an @"),
+    ],
+)
+@pytest.mark.parametrize("directive", ["ExecStartPre", "ExecStopPost", "ExecReload"])
+def test_root_runs_nothing_that_the_release_brings(line: str, reason: str, directive: str) -> None:
+    (found,) = problems("main", given(unit_options={"Service": {directive: line}}))
+    assert found.startswith(f"python_service_unit_options: Service.{directive} ")
+    assert reason in found
+
+
+def test_root_may_run_a_program_of_the_host() -> None:
+    for line in (
+        "+/bin/mkdir -p /srv/x",
+        "!/bin/x",
+        "@/bin/sh me -c x",
+        "/opt/demo/x",
+        "+/opt/other",
+    ):
+        validate("main", given(unit_options={"Service": {"ExecStartPre": line}}), ())
 
 
 def test_all_problems_are_named_at_once() -> None:

@@ -13,9 +13,9 @@ from ..archive import pack
 from ..errors import ServiceError
 from ..source import Known, Source, scan
 from .manual import ROLE
+from .problems import problem
 from .requirements import Project, read_project, read_requirements
 from .settings import Settings
-from .validation import problem
 
 _CACHES = ["__pycache__"]
 

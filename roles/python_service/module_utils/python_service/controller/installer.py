@@ -18,7 +18,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from ..errors import ServiceError
-from .validation import problem
+from .problems import problem
 
 #: Where Debian and Fedora keep the wheel that their ensurepip takes.
 _WHEELS = "/usr/share/python-wheels"

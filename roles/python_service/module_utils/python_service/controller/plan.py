@@ -14,11 +14,11 @@ from ..errors import ServiceError
 from ..foreign import printable
 from ..model import Release, release_to_json
 from ..source import short_text
+from .commands import words_of
 from .contents import Contents, gather
-from .release import command_problems, describe
+from .release import command_problems, describe, option_problems
 from .run_cache import RunCache
 from .settings import Settings, settings_of
-from .validation import words_of
 
 #: Lines of a diff's list of files.
 MOST_LISTED = 50
@@ -40,7 +40,10 @@ def plan(arguments: Mapping[str, Any], by: str, cache: RunCache) -> Plan:
     settings = settings_of(arguments)
     with cache.digests() as known:
         contents = gather(settings, known)
-    found = command_problems(settings.main.command, contents)
+    found = [
+        *command_problems(settings.main.command, contents),
+        *option_problems(settings.main.unit_options, contents),
+    ]
     if found:
         raise ServiceError("\n".join(found))
     now = datetime.datetime.now(datetime.timezone.utc)

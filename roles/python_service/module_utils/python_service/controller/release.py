@@ -16,11 +16,13 @@ from dataclasses import asdict
 from typing import Any
 
 from ..model import Process, Release, Venv
-from ..source import FILE, Source, combined_digest
+from ..source import FILE, Entry, Source, combined_digest
+from .commands import programs_of, words_of
 from .contents import Contents
-from .settings import ProcessSettings, Settings
+from .problems import problem
+from .settings import ProcessSettings, Settings, items_of
+from .unit_options import COMMANDS
 from .units import service_unit
-from .validation import problem, words_of
 
 #: Characters of a SHA-256 that name a release or a venv: 48 bits, enough to tell
 #: a service's releases apart, and short enough to read out.
@@ -60,19 +62,13 @@ def command_problems(command: str, contents: Contents) -> list[str]:
     """What a command names that the release would not hold, as far as can be told here."""
     words = words_of(command)
     program = words[0]
-    entries = contents.source.entries if contents.source else ()
-    files = {entry.path: entry for entry in entries}
+    files = _entries(contents)
     if program.startswith("./"):
-        entry = files.get(program[2:])
-        if entry is None:
-            return [_absent(program)]
-        if entry.kind == FILE and not entry.executable:
-            said = f"{program} is not executable; chmod +x it in python_service_src"
-            return [problem("command", said)]
-    elif _PYTHON.fullmatch(program):
+        return _file_problems("command", program, files)
+    if _PYTHON.fullmatch(program):
         script = words[1] if len(words) > 1 else "-"
         if not script.startswith(("-", "/")) and os.path.normpath(script) not in files:
-            return [_absent(script)]
+            return [_absent("command", script)]
     elif not (program.startswith("/") or contents.installs):
         said = (
             f"{program!r} is not in the service's virtual environment; add what brings it to "
@@ -83,8 +79,36 @@ def command_problems(command: str, contents: Contents) -> list[str]:
     return []
 
 
-def _absent(name: str) -> str:
-    return problem("command", f"{name} is not in the source; name a file of python_service_src")
+def option_problems(options: Mapping[str, Mapping[str, Any]], contents: Contents) -> list[str]:
+    """What commands in ``python_service_unit_options`` name that the source would not hold."""
+    files = _entries(contents)
+    programs = [
+        program.name
+        for directive, value in options.get("Service", {}).items()
+        if directive in COMMANDS
+        for line in items_of(value)
+        for program in programs_of(str(line))
+        if program.name.startswith("./")
+    ]
+    return [words for name in programs for words in _file_problems("unit_options", name, files)]
+
+
+def _entries(contents: Contents) -> dict[str, Entry]:
+    return {entry.path: entry for entry in contents.source.entries} if contents.source else {}
+
+
+def _file_problems(variable: str, program: str, files: Mapping[str, Entry]) -> list[str]:
+    entry = files.get(program[2:])
+    if entry is None:
+        return [_absent(variable, program)]
+    if entry.kind == FILE and not entry.executable:
+        said = f"{program} is not executable; chmod +x it in python_service_src"
+        return [problem(variable, said)]
+    return []
+
+
+def _absent(variable: str, name: str) -> str:
+    return problem(variable, f"{name} is not in the source; name a file of python_service_src")
 
 
 def _venv_id(settings: Settings, contents: Contents) -> str:

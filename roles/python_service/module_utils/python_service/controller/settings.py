@@ -85,6 +85,11 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
     )
 
 
+def items_of(value: Any) -> list[Any]:
+    """The values of one directive of ``unit_options``, each of which is a line."""
+    return value if isinstance(value, list) else [value]
+
+
 def _health(given: Mapping[str, Any]) -> Health | None:
     if not given:
         return None
@@ -92,5 +97,11 @@ def _health(given: Mapping[str, Any]) -> Health | None:
         timeout=float(given.get("timeout", 30)),
         url=given.get("url"),
         status=int(given.get("status", 200)),
-        command=given.get("command"),
+        command=_health_command(given.get("command")),
     )
+
+
+def _health_command(command: str | None) -> str | None:
+    """The command; env(1) finds a file of the source in the working directory, which systemd does not."""
+    from_source = command is not None and command.lstrip().startswith("./")
+    return f"/usr/bin/env {command}" if from_source else command

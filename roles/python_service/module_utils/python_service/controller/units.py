@@ -13,9 +13,10 @@ from typing import Any
 
 import jinja2
 
+from .commands import located, rest_of
 from .manual import ROLE
-from .settings import ProcessSettings, Settings
-from .validation import SECTIONS
+from .settings import ProcessSettings, Settings, items_of
+from .unit_options import COMMANDS, SECTIONS
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(ROLE / "templates"),
@@ -40,13 +41,12 @@ def service_unit(
     ``program`` is the path that the first word of the command stands for, and
     ``paths`` are variables that lead to the release's own programs and packages.
     """
-    rest = "".join(process.command.split(maxsplit=1)[1:])
     return _TEMPLATES.get_template("service.j2").render(
         name=settings.layout.name,
         description=text(settings.description),
         type=process.type,
         logging=settings.logging,
-        command=f"{program} {rest}".strip(),
+        command=f"{program} {rest_of(process.command)}".rstrip(" "),
         app=settings.layout.app(release),
         user=settings.user,
         group=settings.group,
@@ -78,8 +78,10 @@ def option_lines(options: Mapping[str, Any]) -> list[str]:
     """The lines of one section, in the order given; a list is one line an item."""
     lines = []
     for directive, value in options.items():
-        values = value if isinstance(value, list) else [value]
-        lines += [f"{directive}={_option(item)}" for item in values]
+        texts = [_option(item) for item in items_of(value)]
+        if directive in COMMANDS:
+            texts = [located(text) for text in texts]
+        lines += [f"{directive}={text}" for text in texts]
     return lines
 
 

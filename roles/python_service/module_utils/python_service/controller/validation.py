@@ -13,15 +13,19 @@ import difflib
 import math
 import posixpath
 import re
-import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import urllib.parse
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..errors import ServiceError
 from ..model import RELEASE_FIELD
+from .commands import is_program, words_of
 from .manual import PREFIX, known_variables, specification
+from .places import current_problems, root_problems
+from .problems import kind_of, line_problems, problem
+from .unit_options import unit_options_problems
 
 #: What the role sets for others to read; no input.
 FACTS = ("python_service_result",)
@@ -30,33 +34,27 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 # useradd(8) and groupadd(8), and the limit of utmp(5)
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 _PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+")
-_PROGRAM = re.compile(r"(\./|/)?[A-Za-z0-9_][A-Za-z0-9._+-]*(/[A-Za-z0-9_][A-Za-z0-9._+-]*)*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_DIRECTIVE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
-_URL = re.compile(r"https?://\S+")
-#: What systemd refuses in a unit file, or reads as the end of a line. Noncharacters are last.
-_CONTROL = re.compile(
-    "[\\x00-\\x08\\x0a-\\x1f\\x7f\\ud800-\\udfff\\ufdd0-\\ufdef"
-    + "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17))
-    + "]"
-)
+#: Of printable ASCII: whatever else a path holds is written as %XX.
+_URL = re.compile(r"https?://[!-~]+")
 _HOST_PATHS = ("root", "python")
-_KINDS = {"dict": "dictionary", "list": "list"}
+_KINDS = {
+    "bool": "true or false",
+    "dict": "a dictionary",
+    "float": "a number",
+    "int": "a number",
+    "list": "a list",
+    "path": "a string",
+    "str": "a string",
+}
 #: The kernel's limit for one string of an environment: execve(2), MAX_ARG_STRLEN.
 _LONGEST = 128 * 1024
 
-#: Sections of a service's unit (systemd.unit(5), systemd.service(5)).
-SECTIONS = ("Unit", "Service", "Install")
+#: Seconds of a day; what waits longer is a mistake, and some clocks could not count it.
+_MOST_SECONDS = 24 * 60 * 60
+
 #: Keys of the health check.
 HEALTH = ("url", "command", "status", "timeout")
-#: Directives that have a variable of their own.
-_OWNED = {
-    ("Unit", "Description"): "description",
-    ("Service", "Type"): "type",
-    ("Service", "ExecStart"): "command",
-    ("Service", "User"): "user",
-    ("Service", "Group"): "group",
-}
 
 
 def validate(entry: str, given: Mapping[str, Any], variables: Iterable[str]) -> dict[str, Any]:
@@ -112,12 +110,16 @@ def _kind_problems(
         kind = specification[name]["type"]
         if value is False and "off" in specification[name].get("choices", ()):
             continue  # YAML's word for false, which Ansible takes for the choice that was meant
-        if kind in ("str", "path") and (
-            isinstance(value, bool) or not isinstance(value, (str, int, float))
-        ):
-            found.append(problem(name, f"is {_kind(value)}; write a string"))
-        elif kind in ("dict", "list") and not isinstance(value, dict if kind == "dict" else list):
-            found.append(problem(name, f"is {_kind(value)}; write a {_KINDS[kind]}"))
+        if kind in ("str", "path"):
+            right = isinstance(value, (str, int, float)) and not isinstance(value, bool)
+        elif kind in ("dict", "list"):
+            right = isinstance(value, dict if kind == "dict" else list)
+        elif kind in ("int", "float"):
+            right = value is not None and not isinstance(value, bool)
+        else:
+            right = value is not None or kind != "bool"
+        if not right:
+            found.append(problem(name, f"is {kind_of(value)}; write {_KINDS[kind]}"))
     return found
 
 
@@ -128,6 +130,10 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
     """
     found = [*_name(arguments), *_accounts_and_paths(arguments)]
     if arguments["state"] != "absent":
+        base = f"{arguments['root']}/{arguments['name']}"
+        if not found:
+            found += root_problems(arguments["name"], arguments["root"], arguments["unit_options"])
+            found += current_problems(base, arguments)
         found += _command(arguments.get("command"))
         found += _texts(arguments)
         if not arguments.get("src") and not arguments["requirements"]:
@@ -139,7 +145,7 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
                 )
             )
         found += _environment(arguments["environment"])
-        found += _unit_options(arguments["unit_options"])
+        found += unit_options_problems(arguments["unit_options"], base)
         found += _requirements(arguments["requirements"])
         found += _health(arguments["health"])
         found += _settle(arguments["settle"])
@@ -150,16 +156,6 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
 def _rollback_problems(arguments: Mapping[str, Any]) -> list[str]:
     """All that is wrong with the arguments of a rollback; as `_problems`."""
     return [*_name(arguments), *_keep_releases(arguments["keep_releases"])]
-
-
-def words_of(command: str) -> list[str]:
-    """The words of a command as ``ExecStart=`` splits them, for looking at only."""
-    return shlex.split(command)
-
-
-def problem(name: str, text: str) -> str:
-    """One problem: the variable ``name``, given without its prefix, and what is wrong with it."""
-    return f"{PREFIX}{name}: {text}"
 
 
 def _name(arguments: Mapping[str, Any]) -> Iterator[str]:
@@ -187,24 +183,17 @@ def _accounts_and_paths(arguments: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _texts(arguments: Mapping[str, Any]) -> Iterator[str]:
-    yield from _line("description", arguments["description"])
+    yield from line_problems("description", arguments["description"])
     if arguments["description"].rstrip().endswith("\\"):
         # systemd.syntax(7): it would join the next line to this one.
         yield problem("description", "ends with a backslash; leave it out")
-
-
-def _line(name: str, value: str, where: str = "") -> Iterator[str]:
-    bad = _CONTROL.search(value)
-    if bad:
-        what = "a newline" if bad.group() in "\r\n" else f"the character {bad.group()!r}"
-        yield problem(name, f"{where}contains {what}, which a unit cannot; leave it out")
 
 
 def _command(command: str | None) -> Iterator[str]:
     if not command or not command.strip():
         yield problem("command", "is missing; write what to run, such as 'python -m demo'")
         return
-    bad = list(_line("command", command))
+    bad = list(line_problems("command", command))
     if bad:
         yield from bad
         return
@@ -215,7 +204,7 @@ def _command(command: str | None) -> Iterator[str]:
         return
     if command.rstrip().endswith("\\"):
         yield problem("command", "ends with a backslash; leave it out")
-    if not _PROGRAM.fullmatch(words[0]) or ".." in words[0].split("/"):
+    if not is_program(words[0]):
         yield problem(
             "command",
             f"{words[0]!r} is not a program; write the name of one in the virtual environment, "
@@ -239,7 +228,7 @@ def _environment(environment: Mapping[Any, Any]) -> Iterator[str]:
                 "environment", f"{name} is a boolean; write the string that you mean, in quotes"
             )
         elif not isinstance(value, (str, int, float)):
-            yield problem("environment", f"{name} is {_kind(value)}; write a string or a number")
+            yield problem("environment", f"{name} is {kind_of(value)}; write a string or a number")
         elif len(f"{name}={value}".encode(errors="replace")) >= _LONGEST:
             yield problem(
                 "environment",
@@ -250,48 +239,7 @@ def _environment(environment: Mapping[Any, Any]) -> Iterator[str]:
                 "environment", f"{name} is not a finite number; write it as a string, in quotes"
             )
         else:
-            yield from _line("environment", str(value), f"{name} ")
-
-
-def _unit_options(options: Mapping[Any, Any]) -> Iterator[str]:
-    for section, directives in options.items():
-        if section not in SECTIONS:
-            yield problem("unit_options", _unknown("section", section, SECTIONS))
-        elif not isinstance(directives, dict):
-            yield problem(
-                "unit_options", f"{section} is {_kind(directives)}; write {{directive: value}}"
-            )
-        else:
-            for directive, value in directives.items():
-                yield from _directive(section, directive, value)
-
-
-def _directive(section: str, directive: Any, value: Any) -> Iterator[str]:
-    if not isinstance(directive, str) or not _DIRECTIVE.fullmatch(directive):
-        said = f"{section}: {directive!r} is not the name of a directive; see systemd.directives(7)"
-        yield problem("unit_options", said)
-        return
-    where = f"{section}.{directive} "
-    if (section, directive) in _OWNED:
-        yield problem(
-            "unit_options",
-            f"{where}has a variable of its own; write {PREFIX}{_OWNED[section, directive]}",
-        )
-        return
-    for item in value if isinstance(value, list) else [value]:
-        if not isinstance(item, (str, int, float)):
-            yield problem(
-                "unit_options",
-                f"{where}is {_kind(item)}; write a string, a number, a boolean or a list of them",
-            )
-        else:
-            yield from _line("unit_options", str(item), where)
-            if directive == "LogExtraFields" and not str(item):
-                yield problem(
-                    "unit_options", f"{where}would drop the role's own field; leave '' out"
-                )
-            if str(item).rstrip().endswith("\\"):
-                yield problem("unit_options", f"{where}ends with a backslash; leave it out")
+            yield from line_problems("environment", str(value), f"{name} ")
 
 
 def _requirements(requirements: Any) -> Iterator[str]:
@@ -318,25 +266,45 @@ def _health(health: Mapping[Any, Any]) -> Iterator[str]:
             yield problem("health", f"{key!r} is not known; write one of {', '.join(HEALTH)}")
     if health and ("url" in health) == ("command" in health):
         yield problem("health", "needs either url or command; write {url: http://127.0.0.1:8000/}")
-    if "url" in health and not _URL.fullmatch(str(health["url"])):
+    for key in ("url", "command"):
+        if key in health and not isinstance(health[key], str):
+            yield problem("health", f"{key} is {kind_of(health[key])}; write a string")
+        elif key in health:
+            yield from (_health_url if key == "url" else _health_command)(health[key])
+    if "command" in health and "status" in health:
+        yield problem("health", "status goes with url; a command is healthy when it ends with 0")
+    status, timeout = health.get("status", 200), health.get("timeout", 1)
+    if isinstance(status, bool) or not isinstance(status, int) or not 100 <= status <= 599:
         yield problem(
-            "health", f"url {health['url']!r} cannot be used; write http://HOST:PORT/PATH"
+            "health", f"status {status!r} is none of HTTP; write a number from 100 to 599"
         )
-    if "command" in health:
-        yield from _health_command(str(health["command"]))
-        if "status" in health:
-            yield problem(
-                "health", "status goes with url; a command is healthy when it ends with 0"
-            )
-    for key in ("status", "timeout"):
-        value = health.get(key, 1)
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not 0 < value < math.inf:
-            yield problem("health", f"{key} {value!r} is not a number above 0")
+    number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if not number or not 0 < timeout <= _MOST_SECONDS:
+        yield problem(
+            "health",
+            f"timeout {timeout!r} is not a number above 0; write seconds, at most {_MOST_SECONDS}",
+        )
+
+
+def _health_url(url: str) -> Iterator[str]:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        # urllib would take the name for the host's, and the password stand in each output.
+        secret = "@" in parts.netloc
+        usable = bool(_URL.fullmatch(url) and parts.hostname) and parts.port != 0
+    except ValueError:  # of the port or of an address in brackets
+        secret, usable = False, False
+    if secret:
+        words = (
+            "url holds a name or password, which anyone could read; write one without, or a command"
+        )
+        yield problem("health", words)
+    elif not usable:
+        yield problem("health", f"url {url!r} cannot be used; write http://HOST:PORT/PATH")
 
 
 def _health_command(command: str) -> Iterator[str]:
-    yield from _line("health", command, "command ")
+    yield from line_problems("health", command, "command ")
     try:
         words = words_of(command)
     except ValueError as error:
@@ -347,25 +315,10 @@ def _health_command(command: str) -> Iterator[str]:
 
 
 def _settle(seconds: float) -> Iterator[str]:
-    if not 0 <= seconds < math.inf:
-        yield problem("settle", f"{seconds} will not do; write seconds, 0 or more")
+    if not 0 <= seconds <= _MOST_SECONDS:
+        yield problem("settle", f"{seconds} will not do; write seconds, from 0 to {_MOST_SECONDS}")
 
 
 def _keep_releases(number: int) -> Iterator[str]:
     if number < 1:
         yield problem("keep_releases", f"{number} is below 1; write how many releases are to stay")
-
-
-def _unknown(what: str, name: Any, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(str(name), known, n=1)
-    expected = close[0] if close else "one of " + ", ".join(known)
-    return f"{name!r} is not a {what} of a service's unit; write {expected}"
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "empty"
-    for kind, name in ((dict, "a dictionary"), (list, "a list"), (bool, "a boolean")):
-        if isinstance(value, kind):
-            return name
-    return "a string" if isinstance(value, str) else "a number"
