@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import json
+import os
 import shutil
 import socket
 import tarfile
@@ -554,6 +555,13 @@ def test_whatever_goes_wrong_is_one_sentence_that_any_terminal_can_show(
     with pytest.raises(AnsibleActionFail) as raised:
         playbook.plan()
     assert str(result_dict_from_exception(raised.value)["msg"]).startswith(told)
+
+
+def test_a_file_is_named_in_a_message_whatever_it_is_called(
+    playbook: Playbook, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "src" / "a\udcff\x1b")
+    assert "/a\\udcff\\x1b is a pipe; remove it or exclude it" in playbook.refused()
 
 
 def test_a_message_has_an_end(playbook: Playbook) -> None:

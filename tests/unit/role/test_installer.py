@@ -134,6 +134,16 @@ def test_where_none_is_for_the_hosts_python_the_versions_and_the_cure_are_named(
     )
 
 
+def test_a_pip_that_cannot_be_read_is_named_where_no_other_is_there(controller: Controller) -> None:
+    controller.wheelhouse.mkdir()
+    broken = controller.wheelhouse / "pip-26.0-py3-none-any.whl"
+    broken.write_bytes(b"half of it")
+    with pytest.raises(ServiceError) as refusal:
+        find_installer((3, 9), str(controller.wheelhouse))
+    why = f"the controller has {broken}, which cannot be read (File is not a zip file); install one"
+    assert why in str(refusal.value)
+
+
 def test_a_controller_without_any_pip_says_so(controller: Controller) -> None:
     with pytest.raises(ServiceError, match=r"the controller has no pip; install one for 3\.9 in"):
         find_installer((3, 9))

@@ -194,6 +194,14 @@ def test_the_diff_lists_the_files_and_shows_what_is_text(tree: Path) -> None:
     ]
 
 
+def test_no_name_of_a_file_reaches_the_output_as_it_is() -> None:
+    name = "\udcff\x1b[2J"
+    found = {**NOTHING, "removed": [name, "a"], "texts": {name: "x", "a\udcff": None}}
+    shown = json.dumps(source_diff(of(None), found), ensure_ascii=False)
+    assert shown.encode()
+    assert "\\\\udcff\\\\x1b[2J" in shown
+
+
 def test_a_source_that_is_gone_is_shown_as_removed() -> None:
     found = {**NOTHING, "removed": ["main.py"], "texts": {"main.py": "print()\n"}}
     _, shown = source_diff(of(None), found)

@@ -41,16 +41,18 @@ def find_installer(python: Sequence[int], wheelhouse: str | None = None) -> Inst
     give up old Pythons, as 26.1 did 3.9. Raises `ServiceError` where none is.
     """
     version = ".".join(map(str, python))
+    broken: list[str] = []
     found = [
-        *_in_directory(wheelhouse),
+        *_in_directory(wheelhouse, broken),
         *_own(),
-        *_bundled(),
-        *_in_directory(_WHEELS),
+        *_bundled(broken),
+        *_in_directory(_WHEELS, broken),
     ]
     fitting = [one for one in found if one.pythons.contains(version)]
     if fitting:
         return max(fitting, key=lambda one: one.version)
     there = {f"pip {one.version}, which asks for Python {one.pythons}" for one in found}
+    there.update(broken)
     raise ServiceError(
         problem(
             "requirements",
@@ -70,24 +72,25 @@ def _own() -> Iterator[Installer]:
             yield from _installer(location, found.version, found.metadata["Requires-Python"])
 
 
-def _bundled() -> Iterator[Installer]:
+def _bundled(broken: list[str]) -> Iterator[Installer]:
     spec = None
     with contextlib.suppress(ModuleNotFoundError):  # Debian has it in a package of its own
         spec = importlib.util.find_spec("ensurepip._bundled")
     for location in (spec.submodule_search_locations or ()) if spec else ():
-        yield from _in_directory(location)
+        yield from _in_directory(location, broken)
 
 
-def _in_directory(directory: str | None) -> Iterator[Installer]:
+def _in_directory(directory: str | None, broken: list[str]) -> Iterator[Installer]:
+    """The pips of a directory; those that cannot be read, and why, are added to ``broken``."""
     for wheel in Path(directory).glob("pip-*.whl") if directory else ():
-        # What cannot be read is no pip that could go along.
-        with contextlib.suppress(OSError, KeyError, zipfile.BadZipFile):
-            version = wheel.name.split("-")[1]
+        version = wheel.name.split("-")[1]
+        try:
             with zipfile.ZipFile(wheel) as archive:
                 text = archive.read(f"pip-{version}.dist-info/METADATA").decode(errors="replace")
-            yield from _installer(
-                str(wheel), version, HeaderParser().parsestr(text)["Requires-Python"]
-            )
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            broken.append(f"{wheel}, which cannot be read ({error})")
+            continue
+        yield from _installer(str(wheel), version, HeaderParser().parsestr(text)["Requires-Python"])
 
 
 def _installer(path: str, version: str, pythons: str | None) -> Iterator[Installer]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import subprocess
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from ..source import short_text
 from .commands import words_of
 from .contents import Contents, gather
 from .release import command_problems, describe, option_problems
+from .revision import revision
 from .run_cache import RunCache
 from .settings import Settings, settings_of
 
@@ -50,7 +50,7 @@ def plan(arguments: Mapping[str, Any], by: str, cache: RunCache) -> Plan:
     origin = {
         "created": now.isoformat(timespec="seconds"),
         "by": by,
-        "revision": _revision(contents.source.root) if contents.source else None,
+        "revision": revision(contents.source.root) if contents.source else None,
     }
     return Plan(settings, contents, describe(settings, contents, origin))
 
@@ -89,7 +89,7 @@ def stages(outcome: Mapping[str, Any]) -> bool:
 def source_diff(contents: Contents, changes: Mapping[str, Any]) -> list[dict[str, str]]:
     """What Ansible shows of the source's changes: a list of files, then the texts of some."""
     listed = [
-        f"{sign} {path}"
+        f"{sign} {printable(path)}"
         for sign, kind in (("+", "added"), ("~", "changed"), ("-", "removed"))
         for path in changes[kind]
     ]
@@ -100,25 +100,14 @@ def source_diff(contents: Contents, changes: Mapping[str, Any]) -> list[dict[str
         listed[MOST_LISTED:] = [f"… and {more} more"]
     shown = [{"prepared": "\n".join(["files (+ added, ~ changed, - removed)", *listed]) + "\n"}]
     for path, before in changes["texts"].items():
+        name = printable(path)
         after: str | None = ""
         if path in changes["changed"] and contents.source:
             source = contents.source
             after = short_text(os.path.join(source.root, source.files[path].path))
         if before is None or after is None:
-            shown.append({"prepared": f"{path}: not shown, since it is long or no text\n"})
+            shown.append({"prepared": f"{name}: not shown, since it is long or no text\n"})
         else:
             texts = {"before": printable(before), "after": printable(after)}
-            shown.append({"before_header": path, "after_header": path, **texts})
+            shown.append({"before_header": name, "after_header": name, **texts})
     return shown
-
-
-def _revision(directory: str) -> str | None:
-    """Commit of a source that stands in a git work tree, with ``-dirty`` where it was changed."""
-    command = ["git", "-C", directory, "describe", "--always", "--abbrev=40", "--dirty"]
-    try:
-        result = subprocess.run(
-            [*command, "--exclude=*"], capture_output=True, text=True, check=False, timeout=60
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return result.stdout.strip() or None

@@ -82,7 +82,7 @@ class RunCache:
                     _replace(path, pack)
                 except OSError as error:
                     raise ServiceError(
-                        f"the controller cannot write {path}: {error.strerror}; "
+                        f"the controller cannot write {path}: {error.strerror or error}; "
                         f"see to it that there is room in {self._directory}"
                     ) from error
         return path
