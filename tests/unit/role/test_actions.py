@@ -322,7 +322,8 @@ def test_no_password_of_an_index_is_in_a_result(
     playbook.host.answers["python_service_look"] = found
     playbook.set(requirements=[f"--index-url {index}", "a"], command="a")
     result = playbook.run("python_service_plan", diff=False)
-    playbook.host.answers["python_service_deploy"] = {"failed": True, "msg": f"from {index}"}
+    answer = {"failed": True, "msg": f"from {index}", "module_stderr": f"from {index}"}
+    playbook.host.answers["python_service_deploy"] = answer
     failed = playbook.fails("python_service_deploy", {"plan": result["plan"]})
     assert "s3cret" not in json.dumps([result, playbook.host.calls, failed])
     assert failed["msg"] == "from https://****@index.invalid/"

@@ -109,7 +109,12 @@ class ServiceAction(ActionBase):  # type: ignore[misc]
             **options,
         )
         if result.get("failed") or result.get("unreachable"):
-            facts = {key: value for key, value in result.items() if key != "msg"}
+            # What a module that broke down has left on its outputs is among them.
+            facts = {
+                key: message(value) if isinstance(value, str) else value
+                for key, value in result.items()
+                if key != "msg"
+            }
             raise ServiceError(result.get("msg", f"{module} failed on the host"), **facts)
         return result
 
