@@ -330,7 +330,7 @@ def test_what_a_unit_is_wanted_by_follows_it(host: Host, versioned: Versioned) -
 
 
 def test_check_mode_refuses_what_systemd_will_refuse(host: Host, versioned: Versioned) -> None:
-    options = {"Service": {"ExecStartPre": "nonsense"}}
+    options = {"Service": {"ExecStartPre": "/nonsense"}}
     for arguments in (["--check"], []):
         run = versioned.deploy("one", *arguments, unit_options=options)
         assert "systemd refuses the unit; correct python_service_unit_options or" in run.message

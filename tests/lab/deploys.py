@@ -7,8 +7,9 @@ import shlex
 import subprocess
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -80,11 +81,17 @@ class Player:
 MAIN = "def main():\n    import os, sys\n    sys.path.insert(0, os.getcwd())\n    import main\n"
 
 
-def make_wheel(directory: Path, version: str, name: str = "greeting", size: int = 0) -> Path:
+def make_wheel(
+    directory: Path,
+    version: str,
+    name: str = "greeting",
+    size: int = 0,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> Path:
     """A wheel by hand, so that nothing has to be fetched.
 
-    It has a module, a console script, and ``size`` bytes of data that take no
-    room until they are installed.
+    It has a module, a console script, ``size`` bytes of data that take no room
+    until they are installed, and ``more`` files, texts by name.
     """
     path = directory / f"{name}-{version}-py3-none-any.whl"
     info = f"{name}-{version}.dist-info"
@@ -94,6 +101,7 @@ def make_wheel(directory: Path, version: str, name: str = "greeting", size: int 
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": f"[console_scripts]\n{name}-serve = {name}:main\n",
+        **more,
     }
     record = "".join(f"{file},,\n" for file in [*files, f"{info}/RECORD"])
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:

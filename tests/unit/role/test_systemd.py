@@ -164,9 +164,10 @@ class TestVersion:
         says(stand_in, "systemctl", "systemd 257 (257.9-1~deb13u1)\n")
         assert Systemd().version() == 257
 
-    def test_one_that_cannot_be_told_is_older_than_any(self, stand_in: Path) -> None:
+    def test_one_that_cannot_be_told_is_an_error(self, stand_in: Path) -> None:
         says(stand_in, "systemctl", "nonsense\n")
-        assert Systemd().version() == 0
+        with pytest.raises(ServiceError, match="systemctl --version failed"):
+            Systemd().version()
 
     def test_it_runs_where_the_host_was_booted_with_it(self) -> None:
         assert Systemd().is_running() == os.path.isdir("/run/systemd/system")

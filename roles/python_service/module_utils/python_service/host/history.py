@@ -73,7 +73,7 @@ def append(layout: Layout, event: Event) -> None:
 def events(layout: Layout) -> tuple[Event, ...]:
     """Events since the service was last removed, oldest first. What is no event does not count."""
     found: list[Event] = []
-    for line in (read(layout.history) or "").splitlines():
+    for line in (read(layout.history) or "").split("\n"):
         event = _event(line)
         if event is None:
             continue

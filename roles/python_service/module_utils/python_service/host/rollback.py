@@ -60,8 +60,9 @@ def _desired(layout: Layout, systemd: Systemd, wish: Rollback) -> Desired:
             "\n".join([f"systemd no longer accepts the units of {target.id}:", *refusals])
         )
     observed = observe(layout, systemd, target.units, target)
-    # Started, unless somebody stopped it: also one that failed.
-    stopped = observed.units[layout.main_unit].state == "inactive"
+    # Started, unless somebody stopped it: also one that failed, or has done its work.
+    main = observed.units[layout.main_unit]
+    stopped = main.state == "inactive" and not main.done
     enabled = any(unit.enabled == "enabled" for unit in observed.units.values())
     desired = Desired.of(target, started=not stopped, enabled=enabled, keep=wish.keep)
     # From there the way back leads to another release than from here.

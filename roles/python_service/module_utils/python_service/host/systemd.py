@@ -158,8 +158,11 @@ class Systemd:
 
     def version(self) -> int:
         """Version of systemd; 0 where that cannot be told."""
-        found = re.match(r"systemd (\d+)", run(["systemctl", "--version"]).stdout)
-        return int(found[1]) if found else 0
+        result = run(["systemctl", "--version"])
+        found = re.match(r"systemd (\d+)", result.stdout)
+        if not found:
+            raise ServiceError(f"systemctl --version failed: {printable(result.stderr.strip())}")
+        return int(found[1])
 
     def journal(self, matches: Sequence[str], since: float = 0.0) -> list[str]:
         """Messages of the last entries that match, oldest first; each may have many lines.
