@@ -16,22 +16,19 @@ import grp
 import os
 import pwd
 import stat
-import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..errors import ServiceError
 from ..foreign import last_lines, printable
 from ..layout import Layout
-from .files import make_directory, names
-from .programs import Account, run
+from .files import make_directory
+from .programs import Account, end_processes, run
 
 #: User numbers that neither distributions nor systemd give to anybody, by systemd's documentation
 #: "Users, Groups, UIDs and GIDs on systemd Systems".
 _NUMBERS = range(60578, 61184)
 #: Seconds that pip or a compiler may take: large packages are built from source for hours.
 _PATIENCE = 7200.0
-#: Seconds that processes take to be gone which were killed.
-_END = 60.0
 
 
 class Builder:
@@ -86,17 +83,9 @@ class Builder:
 
     def end_processes(self) -> None:
         """End all that it started: an open file can be written to, whoever owns it."""
-        if self._account is None:
-            return
-        run(["sh", "-c", "kill -s KILL -- -1"], account=self._account)
-        deadline = time.monotonic() + _END
-        while _processes_of(self._user):
-            if time.monotonic() > deadline:
-                raise ServiceError(
-                    f"processes of the user {self._user}, which packages are built as, do not end: "
-                    f"{_processes_of(self._user)}"
-                )
-            time.sleep(0.01)
+        if self._account:
+            whose = f"the user {self._user}, which packages are built as,"
+            end_processes(self._account, whose)
 
 
 @contextlib.contextmanager
@@ -154,21 +143,6 @@ def _is_mapped(number: int) -> bool:
     with open("/proc/self/uid_map", encoding="ascii") as file:
         ranges = [tuple(map(int, line.split())) for line in file]
     return any(first <= number < first + length for first, _, length in ranges)
-
-
-def _processes_of(user: int) -> list[int]:
-    """Process ids of a user's processes, but for those that have ended and wait to be collected."""
-    found = []
-    for name in names("/proc"):
-        if name.isdecimal():
-            try:
-                with open(f"/proc/{name}/status", encoding="utf-8", errors="replace") as file:
-                    facts = dict(line.split(":", 1) for line in file if ":" in line)
-            except OSError:
-                continue
-            if int(facts["Uid"].split()[0]) == user and facts["State"].split()[0] not in "ZX":
-                found.append(int(name))
-    return found
 
 
 def _tree(path: str) -> Iterator[str]:

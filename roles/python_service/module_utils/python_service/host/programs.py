@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the python_service authors
 # SPDX-License-Identifier: MIT
-"""Programs that a step runs on the host."""
+"""Programs that a step runs on the host, and processes that it ends."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import ctypes
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import ServiceError
+from .files import names
 
 # Operations of prctl(2).
 _PR_SET_PDEATHSIG = 1
@@ -19,6 +21,8 @@ _PR_SET_NO_NEW_PRIVS = 38
 _LIBC = ctypes.CDLL(None)
 #: Seconds after which a program that asks or tells the host something is taken for hung.
 LONG = 120.0
+#: Seconds that processes take to be gone which were killed.
+_END = 60.0
 
 
 class Account(NamedTuple):
@@ -70,3 +74,62 @@ def _end_with_us() -> None:
 def _end_with_us_and_gain_nothing() -> None:
     _end_with_us()
     _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def end_processes(account: Account, whose: str) -> None:
+    """Kill all processes of a user's, which are gone when this returns.
+
+    Raises `ServiceError` where they stay; ``whose`` says for it whose they are.
+    """
+    # Where we are not root, as in tests, the user may be ourselves.
+    if account.user == os.geteuid():
+        return
+    deadline = time.monotonic() + _END
+    while True:
+        ours, others = _processes_of(account.user)
+        # All by one call, which none escapes by forking; but it would reach into containers.
+        targets = [str(process) for process in ours] if others else ["-1"]
+        # As the user itself: a number that is another's by now is refused.
+        run(["sh", "-c", 'kill -s KILL -- "$@"', "sh", *targets], account=account)
+        left, _ = _processes_of(account.user)
+        if not left:
+            return
+        if time.monotonic() > deadline:
+            raise ServiceError(
+                f"processes of {whose} do not end: {', '.join(map(str, left))}; "
+                "find out what they wait for, and run this again"
+            )
+        time.sleep(0.01)
+
+
+def _processes_of(user: int) -> tuple[list[int], list[int]]:
+    """Ids of a user's processes that have not ended: those of this host, and of containers on it."""
+    ours: list[int] = []
+    others: list[int] = []
+    for name in names("/proc"):
+        if not name.isdecimal():
+            continue
+        try:
+            with open(f"/proc/{name}/status", encoding="utf-8", errors="replace") as file:
+                facts = dict(line.split(":", 1) for line in file if ":" in line)
+        except OSError:
+            continue
+        if str(user) in facts["Uid"].split() and facts["State"].split()[0] not in "ZX":
+            (others if _is_in_container(name) else ours).append(int(name))
+    return ours, others
+
+
+def _is_in_container(process: str) -> bool:
+    """Whether only root can have put a process under the root directory that it has.
+
+    There the same number is another user's. Whoever is not root can change it
+    in a user namespace of his own alone: chroot(2), user_namespaces(7).
+    """
+    try:
+        same_root, same_users = (
+            os.path.samestat(os.stat(f"/proc/{process}/{part}"), os.stat(f"/proc/self/{part}"))
+            for part in ("root", "ns/user")
+        )
+    except OSError:
+        return False  # it is about to end
+    return same_users and not same_root
