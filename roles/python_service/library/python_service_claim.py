@@ -21,12 +21,12 @@ options:
     type: path
     required: true
   users:
-    description: Users that the role is about to make, and will remove.
+    description: Users that the role is about to make, and will remove; not those that are there by now.
     type: list
     elements: str
     default: []
   groups:
-    description: Groups that the role is about to make, and will remove.
+    description: Groups that the role is about to make, and will remove; not those that are there by now.
     type: list
     elements: str
     default: []
@@ -43,6 +43,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+users:
+  description: Those of C(users) that the host lacks.
+  type: list
+  elements: str
+  returned: always
+groups:
+  description: Those of C(groups) that the host lacks.
+  type: list
+  elements: str
+  returned: always
 """
 
 from collections.abc import Mapping
@@ -51,6 +61,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.python_service.host import record
+from ..module_utils.python_service.host.machine import Machine
 from ..module_utils.python_service.host.module import run_module
 from ..module_utils.python_service.layout import Layout
 
@@ -63,9 +74,16 @@ OPTIONS = {
 }
 
 
-def claim(given: Mapping[str, Any], check: bool) -> dict[str, Any]:
-    layout = Layout(given["root"], given["name"])
-    return {"changed": record.claim(layout, given["users"], given["groups"], check=check)}
+def claim(given: Mapping[str, Any], check: bool, machine: Machine | None = None) -> dict[str, Any]:
+    machine = machine or Machine()
+    layout = Layout(given["root"], given["name"], machine.root)
+    # What somebody else has made since the host was looked at is not the role's.
+    users, groups = (
+        [name for name in given[f"{kind}s"] if not machine.accounts.exists(kind, name)]
+        for kind in ("user", "group")
+    )
+    changed = record.claim(layout, users, groups, check=check)
+    return {"changed": changed, "users": users, "groups": groups}
 
 
 def main() -> None:
