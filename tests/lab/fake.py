@@ -46,6 +46,10 @@ class FakeAccounts(Accounts):
     def __init__(self) -> None:
         self.made: set[tuple[str, str]] = set()
         self.owned: set[tuple[str, str, str]] = set()
+        #: Kind and name of an account, and a user of the administrator's that has its number.
+        self.shared: set[tuple[str, str, str]] = set()
+        #: Users whose processes were ended.
+        self.ended: list[str] = []
 
     def exists(self, kind: str, name: str) -> bool:
         return (kind, name) in self.made
@@ -55,6 +59,13 @@ class FakeAccounts(Accounts):
 
     def is_root(self, user: str) -> bool:
         return user == "root"
+
+    def users_of(self, kind: str, name: str) -> list[str]:
+        first = [name] if kind == "group" and self.exists("user", name) else []
+        return [*first, *(user for *account, user in self.shared if account == [kind, name])]
+
+    def end_processes(self, user: str) -> None:
+        self.ended.append(user)
 
     def remove(self, kind: str, name: str) -> None:
         self.made.discard((kind, name))
@@ -161,6 +172,8 @@ class FakeHost:
         self.unbuildable: dict[str, str] = {}
         #: Names of the services that releases were made for.
         self.services: set[str] = set()
+        #: What the last removal said of what stays.
+        self.warnings: list[str] = []
 
     def layout(self, name: str) -> Layout:
         return Layout("/opt", name, self.root)
@@ -225,7 +238,9 @@ class FakeHost:
         return roll_back(self.machine, name, Rollback("me@here", to, keep, check))
 
     def remove(self, name: str, *, data: bool = False, check: bool = False) -> list[str]:
-        return remove_service(self.machine, name, Removal("me@here", data, check))
+        removed = remove_service(self.machine, name, Removal("me@here", data, check))
+        self.warnings = removed.warnings
+        return removed.things
 
     # What happens to the host
 

@@ -11,7 +11,7 @@ short_description: Remove what the role made on a host
 description:
   - Stops the service and removes its units, its releases and virtual environments, and the
     accounts that the role made. Its data in C(/var) stays unless C(data), and so does what the
-    role did not make.
+    role did not make, with a warning.
 options:
   name:
     description: Name of the service.
@@ -63,7 +63,8 @@ def remove(given: Mapping[str, Any], check: bool) -> dict[str, Any]:
     require_root()
     wish = Removal(given["by"], given["data"], check)
     removed = remove_service(Machine(), given["name"], wish)
-    return {"changed": bool(removed), "removed": removed}
+    things, warnings = removed
+    return {"changed": bool(things), "removed": things, "warnings": warnings}
 
 
 def main() -> None:

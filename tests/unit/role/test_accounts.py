@@ -18,7 +18,7 @@ from python_service.module_utils.python_service.host.accounts import Accounts
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the stand-ins write how they were called."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    for name in ("userdel", "groupdel", "chown"):
+    for name in ("usermod", "userdel", "groupdel", "chown"):
         (tmp_path / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/calls\n')
         (tmp_path / name).chmod(0o755)
     return tmp_path / "calls"
@@ -37,15 +37,33 @@ def test_root_is_known_by_its_number() -> None:
     assert Accounts().is_root(getpass.getuser()) == (os.geteuid() == 0)
 
 
-def test_one_that_went_with_another_is_not_removed_again(calls: Path) -> None:
-    Accounts().remove("group", "nobody-of-that-name")
-    assert not calls.exists()
+def test_a_group_does_not_go_with_the_user_of_its_name(calls: Path) -> None:
+    Accounts().remove("user", "demo")
+    assert calls.read_text() == "usermod --gid 65534 demo\nuserdel demo\n"
 
 
-def test_accounts_are_removed_by_the_hosts_own_programs(calls: Path) -> None:
-    Accounts().remove("user", pwd.getpwuid(0).pw_name)
-    Accounts().remove("group", grp.getgrgid(0).gr_name)
-    assert calls.read_text() == "userdel root\ngroupdel root\n"
+def test_a_group_is_removed_for_itself(calls: Path) -> None:
+    Accounts().remove("group", "demo")
+    assert calls.read_text() == "groupdel demo\n"
+
+
+def test_others_who_use_an_account_are_known() -> None:
+    everybody = pwd.getpwall()
+    root = pwd.getpwuid(0).pw_name
+    assert root not in Accounts().users_of("user", root)
+    first = [user.pw_name for user in everybody if user.pw_gid == 0]
+    assert Accounts().users_of("group", grp.getgrgid(0).gr_name) == first
+
+
+def test_a_user_of_the_same_number_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = pwd.getpwuid(0)
+    alias = pwd.struct_passwd(("toor", *root[1:]))
+    monkeypatch.setattr(pwd, "getpwall", lambda: [root, alias])
+    assert Accounts().users_of("user", root.pw_name) == ["toor"]
+
+
+def test_processes_of_a_user_are_ended_but_never_our_own() -> None:
+    Accounts().end_processes(getpass.getuser())
 
 
 def test_what_an_account_owned_is_given_to_root_and_not_what_links_lead_to(calls: Path) -> None:

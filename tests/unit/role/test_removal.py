@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,250 @@ def test_what_somebody_else_put_there_stays(host: FakeHost, layout: Layout) -> N
     Path(layout.base, "mine").touch()
     host.remove("demo", data=True)
     assert os.listdir(layout.base) == ["mine"]
+
+
+@pytest.mark.parametrize("where", ["releases", "environments"])
+@pytest.mark.parametrize("name", ["notes", ".hidden", "0123456789ab.old", "0123456789AB"])
+def test_what_somebody_else_put_among_the_releases_stays(
+    host: FakeHost, layout: Layout, where: str, name: str
+) -> None:
+    theirs = Path(layout.base, where, name)
+    theirs.mkdir()
+    predicted = host.remove("demo", data=True, check=True)
+    assert host.remove("demo", data=True) == predicted
+    assert host.warnings == [f"these stay, which the role did not make: {theirs}"]
+    assert os.listdir(layout.base) == [where]
+    assert os.listdir(theirs.parent) == [name]
+    assert host.remove("demo", data=True) == []
+
+
+def test_what_stays_among_the_releases_may_be_mounted(host: FakeHost, layout: Layout) -> None:
+    theirs = Path(layout.releases, "notes")
+    theirs.mkdir()
+    Path(host.root, "proc/self").mkdir(parents=True)
+    Path(host.root, "proc/self/mountinfo").write_text(
+        f"22 1 0:20 / {theirs} rw - ext4 /dev/sda rw\n"
+    )
+    host.remove("demo", data=True)
+    assert os.listdir(layout.releases) == ["notes"]
+
+
+@pytest.mark.parametrize("where", ["releases", "environments"])
+def test_what_somebody_else_put_among_the_releases_is_not_pruned(
+    host: FakeHost, layout: Layout, where: str
+) -> None:
+    theirs = [Path(layout.base, where, name) for name in ("notes", ".hidden", "0123456789ab.old")]
+    for path in theirs:
+        path.mkdir()
+    for number in "23":
+        release = make_release(host, "demo", Program(), source=number, venv_of=number)
+        host.deploy(release, keep=1)
+    assert all(path.is_dir() for path in theirs)
+    assert host.deploy(release, keep=1)["steps"] == []
+
+
+def test_it_is_not_said_that_data_and_their_history_stay(host: FakeHost, layout: Layout) -> None:
+    host.remove("demo")
+    assert host.warnings == []
+
+
+def test_a_tree_that_is_deeper_than_python_can_go_is_removed(
+    host: FakeHost, layout: Layout
+) -> None:
+    here = os.open(layout.data[0], os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("deeper", dir_fd=here)
+        below = os.open("deeper", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    host.remove("demo", data=True)
+    expect_gone(host, "demo", data=True)
+
+
+def test_what_cannot_be_removed_is_named_with_the_reason(
+    host: FakeHost, layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(tmp_path, "rm").write_text("#!/bin/sh\necho 'log: it is immutable' >&2; exit 1\n")
+    Path(tmp_path, "rm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(ServiceError, match=r"/lib/demo cannot be removed: log: it is immutable;"):
+        host.remove("demo", data=True)
+    assert record.read_record(layout)
+
+
+class TestMounted:
+    """File systems that an administrator mounted among what is the service's."""
+
+    @pytest.fixture
+    def mount(self, host: FakeHost) -> Callable[[str], None]:
+        def mounted(path: str) -> None:
+            point = path.replace("\\", "\\134").replace(" ", "\\040")
+            table = Path(host.root, "proc/self/mountinfo")
+            table.parent.mkdir(parents=True, exist_ok=True)
+            table.write_text(f"22 1 0:20 / {point} rw,relatime shared:2 - ext4 /dev/sda rw\n")
+
+        return mounted
+
+    @pytest.mark.parametrize("data", [False, True])
+    @pytest.mark.parametrize("of", ["data", "releases"])
+    def test_one_below_is_refused_before_anything_is_touched(
+        self, host: FakeHost, layout: Layout, mount: Callable[[str], None], of: str, *, data: bool
+    ) -> None:
+        (release,) = os.listdir(layout.releases)
+        where = layout.data[0] if of == "data" else layout.release(release)
+        mount(f"{where}/the share\\")
+        before = host.picture("demo")
+        for check in (True, False):
+            with pytest.raises(ServiceError, match=r"is mounted at .*/the share\\, .* unmount it"):
+                host.remove("demo", data=data, check=check)
+        assert host.picture("demo") == before
+
+    def test_data_on_one_of_their_own_can_stay_and_do_not_go(
+        self, host: FakeHost, layout: Layout, mount: Callable[[str], None]
+    ) -> None:
+        mount(layout.data[0])
+        with pytest.raises(ServiceError, match="a file system is mounted at"):
+            host.remove("demo", data=True)
+        host.remove("demo")
+        expect_gone(host, "demo", data=False)
+
+    @pytest.mark.parametrize("of", ["data", "releases"])
+    def test_one_beside_is_no_hindrance(
+        self, host: FakeHost, layout: Layout, mount: Callable[[str], None], of: str
+    ) -> None:
+        mount(f"{layout.data[0]}-other" if of == "data" else f"{layout.base}-other")
+        host.remove("demo", data=True)
+        expect_gone(host, "demo", data=True)
+
+
+class TestPrivateDirectories:
+    """Data of a service with DynamicUser=, which systemd puts where only root can enter."""
+
+    @pytest.fixture
+    def private(self, layout: Layout) -> list[Path]:
+        places = []
+        for link in map(Path, layout.data):
+            place = link.parent / "private" / "demo"
+            place.mkdir(parents=True)
+            if link.exists():
+                place.rmdir()
+                link.rename(place)
+            link.symlink_to("private/demo")
+            places.append(place)
+        return places
+
+    def test_data_stay_and_empty_ones_go(
+        self, host: FakeHost, layout: Layout, private: list[Path]
+    ) -> None:
+        host.accounts.owned = {("user", "demo", str(private[0]))}
+        predicted = host.remove("demo", check=True)
+        assert host.remove("demo") == predicted
+        assert [path.exists() for path in private] == [True, False, False]
+        assert [os.path.lexists(path) for path in layout.data] == [True, False, False]
+        assert os.listdir(layout.data[0]) == ["precious"]
+        assert host.accounts.owned == set()
+        assert record.read_record(layout) == record.Record("/opt")
+
+    def test_data_go_if_wanted(self, host: FakeHost, layout: Layout, private: list[Path]) -> None:
+        predicted = host.remove("demo", data=True, check=True)
+        assert str(private[0]) in predicted
+        assert host.remove("demo", data=True) == predicted
+        assert not any(os.path.lexists(path) for path in [*map(str, private), *layout.data])
+        assert host.warnings == []
+
+    def test_a_link_to_one_that_is_gone_goes(
+        self, host: FakeHost, layout: Layout, private: list[Path]
+    ) -> None:
+        private[1].rmdir()
+        host.remove("demo")
+        assert not os.path.lexists(layout.data[1])
+
+
+@pytest.mark.parametrize("target", ["../../elsewhere", "private/other", "private", "private/demo/"])
+@pytest.mark.parametrize("data", [False, True])
+def test_a_link_to_elsewhere_stays_and_nothing_there_is_touched(
+    host: FakeHost, layout: Layout, target: str, *, data: bool
+) -> None:
+    link = Path(layout.data[1])
+    elsewhere = link.parent / target
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "theirs").touch()
+    link.symlink_to(target)
+    host.accounts.owned = {("user", "demo", str(link)), ("user", "demo", str(elsewhere))}
+    owned = set(host.accounts.owned)
+    predicted = host.remove("demo", data=data, check=True)
+    assert host.remove("demo", data=data) == predicted
+    assert os.readlink(link) == target
+    assert os.listdir(elsewhere) == ["theirs"]
+    assert host.accounts.owned == owned
+    assert (
+        f"{link} stays: it is a link that the role did not make, to {target};" in host.warnings[0]
+    )
+
+
+def test_what_is_stored_while_the_service_stops_stays_and_gets_an_owner(
+    host: FakeHost, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(layout.data[0], "precious").unlink()
+    control = host.systemd.control
+
+    def last_words(action: str, units: Sequence[str] = ()) -> None:
+        control(action, units)
+        if action == "stop":
+            host.write_data("demo")
+
+    monkeypatch.setattr(host.systemd, "control", last_words)
+    assert layout.record not in host.remove("demo")
+    expect_gone(host, "demo", data=False)
+
+
+def test_processes_of_the_account_end_before_its_files_change_hands(
+    host: FakeHost, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(
+        host.accounts,
+        "end_processes",
+        lambda user: seen.append((user, host.running_units("demo"), len(host.accounts.owned))),
+    )
+    host.remove("demo", check=True)
+    assert seen == []
+    host.remove("demo")
+    assert seen == [("demo", set(), 2)]
+
+
+def test_a_group_that_is_a_users_first_one_stays(host: FakeHost, layout: Layout) -> None:
+    host.accounts.shared.add(("group", "demo", "admin"))
+    predicted = host.remove("demo", data=True, check=True)
+    assert host.remove("demo", data=True) == predicted
+    assert host.accounts.made == {("group", "demo")}
+    assert host.warnings == [
+        "the group demo stays: it is used by the user admin; remove it by hand when nobody needs it"
+    ]
+
+
+def test_a_user_whose_number_is_anothers_stays_with_what_runs_as_it(
+    host: FakeHost, layout: Layout
+) -> None:
+    host.accounts.shared.add(("user", "demo", "root"))
+    host.remove("demo", data=True)
+    assert ("user", "demo") in host.accounts.made
+    assert host.accounts.ended == []
+    assert "the user demo stays: it is used by the user root" in host.warnings[0]
+
+
+def test_units_of_others_that_cannot_be_read_are_no_hindrance(
+    host: FakeHost, layout: Layout
+) -> None:
+    units = Path(layout.units)
+    (units / "binary.service").write_bytes(b"[Service]\nUser=\xff\n")
+    (units / "directory.service").mkdir()
+    (units / "nowhere.service").symlink_to("/nowhere/at/all")
+    (units / "loop.service").symlink_to("loop.service")
+    os.mkfifo(units / "pipe.service")
+    host.remove("demo", data=True)
+    expect_gone(host, "demo", data=True)
 
 
 def test_nothing_is_removed_of_a_service_that_is_not_the_roles(host: FakeHost) -> None:
@@ -118,9 +363,11 @@ class TestSharedAccount:
     def test_a_service_of_somebody_else_keeps_it_and_is_given_nothing(
         self, host: FakeHost, layout: Layout
     ) -> None:
-        Path(layout.unit("theirs.service")).write_text("[Service]\nUser=demo\n")
+        Path(layout.unit("theirs.service")).write_text("[Service]\n User = demo \n")
         host.remove("demo", data=True)
-        assert host.accounts.made == {("user", "demo")}
+        # Its group is the user's first one.
+        assert host.accounts.made == {("user", "demo"), ("group", "demo")}
+        assert "the user demo stays: it is used by theirs.service" in host.warnings[0]
         assert os.listdir(layout.records) == []
 
 

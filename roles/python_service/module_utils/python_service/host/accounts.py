@@ -9,8 +9,14 @@ import pwd
 from collections.abc import Sequence
 
 from ..errors import ServiceError
-from ..foreign import printable
-from .programs import run
+from ..foreign import shortened
+from .programs import LONG, Account, end_processes, run
+
+#: Number of the group that owns nothing: nogroup or nobody. systemd's documentation "Users, Groups,
+#: UIDs and GIDs on systemd Systems".
+_NO_GROUP = 65534
+#: Seconds in which data may be given to another owner: there may be millions of files.
+_PATIENCE = 7200.0
 
 
 class Accounts:
@@ -40,11 +46,27 @@ class Accounts:
         """Whether a user has root's number."""
         return self.exists("user", user) and pwd.getpwnam(user).pw_uid == 0
 
+    def users_of(self, kind: str, name: str) -> list[str]:
+        """Other users to whom an account's number means something: as their own, or their first group's."""
+        number = self.number(kind, name)
+        return [
+            user.pw_name
+            for user in pwd.getpwall()
+            if (kind, name) != ("user", user.pw_name)
+            and number == (user.pw_uid if kind == "user" else user.pw_gid)
+        ]
+
+    def end_processes(self, user: str) -> None:
+        """End what runs as a user: it could change its files, and userdel(8) refuses to remove it."""
+        entry = pwd.getpwnam(user)
+        end_processes(Account(entry.pw_uid, entry.pw_gid), f"the user {user}")
+
     def remove(self, kind: str, name: str) -> None:
-        """Remove an account."""
-        # A group may have gone with its user: login.defs(5), USERGROUPS_ENAB.
-        if self.exists(kind, name):
-            _do(f"{kind}del", name)
+        """Remove an account, and no other."""
+        if kind == "user":
+            # A group of the same name would go with it: login.defs(5), USERGROUPS_ENAB.
+            _do("usermod", "--gid", str(_NO_GROUP), name)
+        _do(f"{kind}del", name)
 
     def give_to_root(self, kind: str, name: str, directories: Sequence[str]) -> None:
         """Give root what is an account's in ``directories``, links themselves and not their targets.
@@ -53,10 +75,10 @@ class Accounts:
         """
         old, new = (name, "root") if kind == "user" else (f":{name}", ":root")
         for directory in directories:
-            _do("chown", "-R", "-h", f"--from={old}", new, directory)
+            _do("chown", "-R", "-h", f"--from={old}", new, directory, limit=_PATIENCE)
 
 
-def _do(*command: str) -> None:
-    result = run(command)
+def _do(*command: str, limit: float = LONG) -> None:
+    result = run(command, limit=limit)
     if result.returncode != 0:
-        raise ServiceError(f"{' '.join(command)} failed: {printable(result.stderr.strip())}")
+        raise ServiceError(f"{' '.join(command)} failed: {shortened(result.stderr.strip())}")

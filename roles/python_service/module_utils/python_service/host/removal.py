@@ -1,26 +1,38 @@
 # Copyright (c) 2026 the python_service authors
 # SPDX-License-Identifier: MIT
-"""Remove what the role made on a host, and leave what it did not make."""
+"""Remove what the role made on a host, and leave what it did not make.
+
+What the service owned is never trusted on the way: it may have left links,
+trees that are deeper than any path is long, and processes.
+"""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from ..errors import ServiceError
+from ..foreign import shortened
 from ..layout import UNIT_MARK, Layout
 from . import history, record
 from .decide import Desired, decide
-from .files import names, read, remove
+from .files import names, read, remove, temporary_name
 from .lock import locked
 from .machine import Machine
-from .observe import observe
+from .observe import observe, owner
+from .programs import run
 from .record import Record
+from .releases import staged, venvs
 from .steps import Change, Hands, Request
 
 _ACCOUNT = ("user", "group")
+#: Seconds in which a directory may be removed: there may be millions of files in it.
+_PATIENCE = 7200.0
+#: A character of a path in proc_pid_mountinfo(5) that would end it.
+_ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 class Removal(NamedTuple):
@@ -31,8 +43,15 @@ class Removal(NamedTuple):
     check: bool = False
 
 
-def remove_service(machine: Machine, name: str, wish: Removal) -> list[str]:
-    """Remove a service; returns the paths and accounts that go.
+class Removed(NamedTuple):
+    """Paths and accounts that go, in order, and in ``warnings`` what stays and why."""
+
+    things: list[str]
+    warnings: list[str]
+
+
+def remove_service(machine: Machine, name: str, wish: Removal) -> Removed:
+    """Remove a service.
 
     Where the role has no record of the service nothing is its own. Where it is
     only to look, nothing is touched, and the answer is the same. It can be cut
@@ -41,14 +60,12 @@ def remove_service(machine: Machine, name: str, wish: Removal) -> list[str]:
     """
     found = record.find(name, machine.root)
     if found is None:
-        return []
+        return Removed([], [])
     if wish.check:
-        return _Removal(machine, *found, data=wish.data).going()
-    with locked(found[0], wish.by):
         removal = _Removal(machine, *found, data=wish.data)
-        going = removal.going()
-        removal.carry_out(wish.by)
-        return going
+        return Removed([*removal.units(), *removal.rest()], removal.warnings())
+    with locked(found[0], wish.by):
+        return _Removal(machine, *found, data=wish.data).carry_out(wish.by)
 
 
 class _Removal:
@@ -61,56 +78,121 @@ class _Removal:
         self._accounts = machine.accounts
         self._data = data
         unit = layout.unit(layout.main_unit)
-        if os.path.lexists(unit) and not (read(unit) or "").startswith(UNIT_MARK):
+        if os.path.lexists(unit) and not _text(unit).startswith(UNIT_MARK):
             raise ServiceError(f"{unit} is no longer the role's; move it away and run this again")
         self._observed = observe(layout, machine.systemd)
-        self._full = [path for path in layout.data if os.path.isdir(path) and os.listdir(path)]
-        self._staying = [] if data else self._full
+        # What systemd makes of a directory where DynamicUser= is set: systemd.exec(5). Any other
+        # link is an administrator's, and nothing is touched that it leads to.
+        links = [path for path in layout.data if os.path.islink(path)]
+        self._links = {path: _private(path) for path in links if _leads_to_private(path)}
+        self._others_links = [path for path in links if path not in self._links]
+        self._expect_no_mounts()
 
-    def going(self) -> list[str]:
-        """Paths and accounts that go, in order; none where nothing is left but what stays."""
+    def _expect_no_mounts(self) -> None:
+        """Refuse to go on where what is mounted, and so is somebody else's, would go or change hands."""
+        places = self._places()
+        going = [*self._own_files(), *(places if self._data else [])]
+        for point in _mount_points(self._machine.root):
+            inside = any(point.startswith(f"{os.path.realpath(path)}/") for path in going + places)
+            if inside or point in map(os.path.realpath, going):
+                raise ServiceError(
+                    f"a file system is mounted at {point}, among what is the service's; "
+                    "unmount it and run this again"
+                )
+
+    def units(self) -> list[str]:
+        """Units that go."""
+        units = self._observed.units.items()
+        return [self._layout.unit(name) for name, unit in units if unit.text is not None]
+
+    def rest(self) -> list[str]:
+        """What goes besides; nothing where nothing is left but what stays."""
         return [
-            *(
-                self._layout.unit(name)
-                for name, unit in self._observed.units.items()
-                if unit.text is not None
-            ),
-            *(self._full if self._data else []),
+            *(self._full() if self._data else []),
             *(f"{kind} {name}" for kind, name in self._own_accounts()),
             *self._own_files(),
             # It stays with the data, and says that it is the role's.
-            *([] if self._staying else [self._layout.record]),
+            *([] if self._staying() else [self._layout.record]),
         ]
 
-    def carry_out(self, by: str) -> None:
+    def warnings(self) -> list[str]:
+        """What stays that the role did not make, or that somebody else has taken into use."""
+        found = [
+            f"{path} stays: it is a link that the role did not make, to {os.readlink(path)}; "
+            "what is there may belong to an account that is gone"
+            for path in self._others_links
+        ]
+        own = self._own_accounts()
+        for kind, name in self._made():
+            users = self._users_of(kind, name, own)
+            # Another service of the role takes the account over.
+            if users and not any(users.values()):
+                found.append(
+                    f"the {kind} {name} stays: it is used by {', '.join(users)}; "
+                    "remove it by hand when nobody needs it"
+                )
+        others = [*self._others_files()]
+        if others:
+            found.append(f"these stay, which the role did not make: {', '.join(others)}")
+        return found
+
+    def carry_out(self, by: str) -> Removed:
         """Do it; nothing that is gone already is an error."""
         layout = self._layout
-        going = self.going()
+        units = self.units()
         request = Request("remove", by)
         change = Change(layout, self._machine, Desired(), request, self._observed)
-        # What is pruned otherwise goes here with all the rest.
-        steps = [step for step in decide(self._observed, Desired()) if step.action != "prune"]
+        # What else is removed goes with all the rest.
+        later = ("unlink", "prune")
+        steps = [step for step in decide(self._observed, Desired()) if step.action not in later]
         Hands(change).carry_out(steps)
         remove(layout.new_unit)
-        for path in layout.data:
-            if self._data:
-                remove(path)
-            elif os.path.isdir(path) and not os.listdir(path):
-                os.rmdir(path)
         own = self._own_accounts()
+        for kind, name in own:
+            if kind == "user":
+                self._accounts.end_processes(name)
+        # Only now nobody is left who writes anything.
+        removed = Removed([*units, *self.rest()], self.warnings())
+        staying = self._staying()
+        self._remove_data()
         self._hand_over(own)
         for kind, name in own:
-            self._accounts.give_to_root(kind, name, self._staying)
+            self._accounts.give_to_root(kind, name, [] if self._data else self._full())
         for kind, name in own:
             self._accounts.remove(kind, name)
-        if self._staying and going:
+        if staying and removed.things:
             self._note(by)
         for path in self._own_files():
-            remove(path)
-        if self._staying:
+            _remove_all(path)
+        if staying:
             record.write_record(layout, Record(layout.root))
         else:
             record.forget(layout)
+        return removed
+
+    def _places(self) -> list[str]:
+        """The service's directories of data, where they really are."""
+        places = [self._links.get(path, path) for path in self._layout.data]
+        return [path for path in places if os.path.isdir(path) and not os.path.islink(path)]
+
+    def _full(self) -> list[str]:
+        """Those that hold data."""
+        return [path for path in self._places() if os.listdir(path) or os.path.ismount(path)]
+
+    def _staying(self) -> list[str]:
+        """Where data stays."""
+        return [] if self._data else [*self._full(), *self._others_links]
+
+    def _remove_data(self) -> None:
+        staying = self._staying()
+        for place in self._places():
+            if self._data:
+                _remove_all(place)
+            elif place not in staying:
+                os.rmdir(place)
+        for link, place in self._links.items():
+            if place not in staying:
+                os.unlink(link)
 
     def _note(self, by: str) -> None:
         if os.path.isdir(self._layout.base):
@@ -118,46 +200,122 @@ class _Removal:
             event = history.Event("remove", last.after if last else None, None, history.REMOVED, by)
             history.append(self._layout, event)
 
-    def _own_accounts(self) -> list[tuple[str, str]]:
-        """The accounts that the role made and that no other service of this host runs as."""
+    def _made(self) -> list[tuple[str, str]]:
+        """The accounts that the role made and that are there, users before groups."""
         return [
             (kind, name)
             for kind, names_of in zip(_ACCOUNT, (self._record.users, self._record.groups))
             for name in names_of
-            if self._accounts.exists(kind, name) and not self._users_of(kind, name)
+            if self._accounts.exists(kind, name)
         ]
 
-    def _hand_over(self, own: Sequence[tuple[str, str]]) -> None:
+    def _own_accounts(self) -> list[tuple[str, str]]:
+        """The accounts that the role made and that nobody else on this host uses."""
+        own: list[tuple[str, str]] = []
+        for kind, name in self._made():
+            if not self._users_of(kind, name, own):
+                own.append((kind, name))
+        return own
+
+    def _users_of(
+        self, kind: str, name: str, going: Collection[tuple[str, str]]
+    ) -> dict[str, str | None]:
+        """Who else uses an account: units with the service of the role whose they are, and users.
+
+        Users that are ``going`` do not count.
+        """
+        directive = kind.capitalize()
+        line = re.compile(rf"^[ \t]*{directive}[ \t]*=[ \t]*{re.escape(name)}[ \t]*$", re.MULTILINE)
+        units = {}
+        for file in names(self._layout.units):
+            if file.endswith(".service") and file not in self._observed.units:
+                text = _text(self._layout.unit(file))
+                if line.search(text):
+                    units[file] = owner(file, text)
+        users = [
+            user for user in self._accounts.users_of(kind, name) if ("user", user) not in going
+        ]
+        return {**units, **dict.fromkeys((f"the user {user}" for user in users), None)}
+
+    def _hand_over(self, own: Collection[tuple[str, str]]) -> None:
         """Accounts that other services of the role run as are theirs to remove from now on."""
-        for kind, names_of in zip(_ACCOUNT, (self._record.users, self._record.groups)):
-            for name in names_of:
-                for other in self._users_of(kind, name):
-                    theirs = record.find(other, self._layout.host)
-                    if (kind, name) not in own and theirs:
-                        users, groups = ([name], []) if kind == "user" else ([], [name])
-                        record.claim(theirs[0], users, groups)
-
-    def _users_of(self, kind: str, name: str) -> list[str]:
-        """Names of other services of this host that run as an account."""
-        line = f"\n{kind.capitalize()}={name}\n"
-        return [
-            file[: -len(".service")]
-            for file in names(self._layout.units)
-            if file.endswith(".service")
-            and file not in self._observed.units
-            and line in (read(self._layout.unit(file)) or "")
-        ]
+        for kind, name in self._made():
+            if (kind, name) in own:
+                continue
+            for service in self._users_of(kind, name, own).values():
+                theirs = record.find(service, self._layout.host) if service else None
+                if theirs:
+                    users, groups = ([name], []) if kind == "user" else ([], [name])
+                    record.claim(theirs[0], users, groups)
 
     def _own_files(self) -> list[str]:
         """What is the role's in the service's directory, and the directory if that is all of it."""
-        base = self._layout.base
-        patterns = ["releases", "environments", "current", ".current.new", ".incoming-*"]
-        if not self._staying:
-            patterns.append("history.jsonl")
+        layout = self._layout
+        links = (layout.current, temporary_name(layout.current))
         own = [
-            path
-            for pattern in patterns
-            for path in glob.glob(os.path.join(glob.escape(base), pattern))
+            *_with_directory(layout.releases, map(layout.release, staged(layout))),
+            *_with_directory(layout.venvs, map(layout.venv, venvs(layout))),
+            *(path for path in links if os.path.islink(path)),
+            *glob.glob(os.path.join(glob.escape(layout.base), ".incoming-*")),
         ]
-        others = set(names(base)) - {os.path.basename(path) for path in own}
-        return own if others or not os.path.isdir(base) else [*own, base]
+        if not self._staying() and os.path.lexists(layout.history):
+            own.append(layout.history)
+        others = set(names(layout.base)) - {os.path.basename(path) for path in own}
+        if others or not os.path.isdir(layout.base) or os.path.ismount(layout.base):
+            return own
+        return [*own, layout.base]
+
+    def _others_files(self) -> Iterator[str]:
+        """What others put into the service's directory."""
+        layout = self._layout
+        own = {os.path.basename(path) for path in [*self._own_files(), layout.history]}
+        parts = {layout.releases: staged(layout), layout.venvs: venvs(layout)}
+        parts[layout.base] = [*own, *map(os.path.basename, parts)]
+        for directory, known in parts.items():
+            for name in names(directory):
+                if name not in known:
+                    yield os.path.join(directory, name)
+
+
+def _with_directory(directory: str, own: Iterable[str]) -> list[str]:
+    """What the role made in a directory, which stands for all of it where it holds nothing else."""
+    paths = [*own]
+    if set(names(directory)) - {os.path.basename(path) for path in paths}:
+        return paths
+    return [directory] if os.path.isdir(directory) else []
+
+
+def _text(path: str) -> str:
+    """Text of a unit; none where systemd could not read it either: a directory, a link to nowhere."""
+    try:
+        return (read(path) if os.path.isfile(path) else None) or ""
+    except OSError:
+        return ""
+
+
+def _private(path: str) -> str:
+    """Where systemd puts a service's directory that nobody else may enter."""
+    parent, name = os.path.split(path)
+    return os.path.join(parent, "private", name)
+
+
+def _leads_to_private(link: str) -> bool:
+    return os.readlink(link) == os.path.relpath(_private(link), os.path.dirname(link))
+
+
+def _mount_points(root: str) -> list[str]:
+    lines = (read(os.path.join(root, "proc/self/mountinfo")) or "").split("\n")
+    points = [line.split(" ")[4] for line in lines if line]
+    return [_ESCAPED.sub(lambda found: chr(int(found[1], 8)), point) for point in points]
+
+
+def _remove_all(path: str) -> None:
+    """Remove a file, a link or a directory with all that is in it.
+
+    By rm(1), which follows no link and goes down to any depth: Python's own
+    rmtree() has an end, and a service could make its directory deeper.
+    """
+    result = run(["rm", "-rf", "--", path], limit=_PATIENCE)
+    if result.returncode != 0:
+        words = shortened(result.stderr.strip())
+        raise ServiceError(f"{path} cannot be removed: {words}; mend that, and run this again")
