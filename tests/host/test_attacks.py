@@ -89,20 +89,6 @@ class TestWhatPackagesBring:
         assert "0" not in users
         assert [user for user in users if user != account], "the build told nothing"
 
-    def test_a_program_in_the_place_of_the_interpreter(
-        self, host: Host, versioned: Versioned, wheelhouse: Path, marks: str
-    ) -> None:
-        """What a wheel calls `python` lands where the venv has its interpreter."""
-        script = f'#!/bin/sh\ntouch {marks}/$(id -u)\nexec /usr/bin/python3 "$@"\n'
-        scripts = "greeting-1.0.data/scripts"
-        more = {f"{scripts}/{name}": script for name in ("python", "python3")}
-        make_wheel(wheelhouse, "1.0", more=more)
-        given = {"requirements": ["greeting"], "wheelhouse": str(wheelhouse)}
-        versioned.deploy("one", **given)
-        versioned.deploy("one", "--check", **given)
-        versioned.deploy("two", **given)
-        assert "0" not in host.check_output(f"ls {marks}").split()
-
 
 class TestWhatAProgramSays:
     """Its words reach a terminal as text, and in a size that a person reads."""

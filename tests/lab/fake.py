@@ -18,7 +18,7 @@ from lab.fake_systemd import FakeSystemd, Invocation, inodes_of
 from python_service.library import python_service_deploy
 from python_service.module_utils.python_service.archive import pack
 from python_service.module_utils.python_service.errors import ServiceError
-from python_service.module_utils.python_service.host import builder, history, record, venv
+from python_service.module_utils.python_service.host import builder, files, history, record, venv
 from python_service.module_utils.python_service.host.accounts import Accounts
 from python_service.module_utils.python_service.host.builder import Builder
 from python_service.module_utils.python_service.host.decide import started_units
@@ -262,6 +262,7 @@ class FakeHost:
         with contextlib.ExitStack() as stack:
             for target, attribute, stand_in in (
                 (builder, "_free_number", ourselves),
+                (files, "remove_directory", shutil.rmtree),
                 (venv, "build", self._build),
                 (venv, "is_whole", _is_whole),
                 (venv, "compile_source", lambda *_: None),
@@ -352,10 +353,10 @@ class FakeHost:
     def leftovers(self, name: str) -> list[str]:
         """Files of runs that were cut off; what is in /run is gone after a boot."""
         found = [file for file in names(self.layout(name).base) if file.startswith(".")]
-        for directory, folders, files in os.walk(self.root):
+        for directory, folders, inside in os.walk(self.root):
             if directory == self.root:
                 folders.remove("run")
-            found += [os.path.join(directory, file) for file in files if file.endswith(".new")]
+            found += [os.path.join(directory, file) for file in inside if file.endswith(".new")]
         return found
 
     def events(self, name: str) -> list[dict[str, Any]]:

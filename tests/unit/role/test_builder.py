@@ -107,8 +107,8 @@ def test_what_is_not_its_own_is_refused(other: Builder, plant: str) -> None:
 
 def test_nobody_is_left_who_could_change_it(other: Builder) -> None:
     path = made(other, "echo 1 > file; (exec sleep 1000 >> file 2>&1 < /dev/null) & true")
-    assert builder._processes_of(path.stat().st_gid) == []
-    assert builder._processes_of(int(other._user)) == []
+    assert path.is_dir()
+    assert programs._processes_of(other._user) == ([], [])
 
 
 def test_what_failed_is_told_in_its_own_words(other: Builder) -> None:

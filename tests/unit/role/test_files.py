@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from python_service.module_utils.python_service.errors import ServiceError
 from python_service.module_utils.python_service.host import files
 
 
@@ -85,3 +86,27 @@ def test_what_a_link_points_to_is_not_removed_with_it(tmp_path: Path) -> None:
         files.remove(str(tmp_path / name))
     assert os.listdir(tmp_path) == ["target"]
     assert (tmp_path / "target" / "file").exists()
+
+
+def test_a_tree_that_is_deeper_than_python_can_go_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "deep"
+    path.mkdir()
+    here = os.open(path, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("deeper", dir_fd=here)
+        below = os.open("deeper", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    files.remove(str(path))
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_cannot_be_removed_is_named_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(tmp_path, "rm").write_text("#!/bin/sh\necho 'log: it is immutable' >&2; exit 1\n")
+    Path(tmp_path, "rm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(ServiceError, match="cannot be removed: log: it is immutable; mend that"):
+        files.remove(str(tmp_path))

@@ -107,31 +107,6 @@ def test_it_is_not_said_that_data_and_their_history_stay(host: FakeHost, layout:
     assert host.warnings == []
 
 
-def test_a_tree_that_is_deeper_than_python_can_go_is_removed(
-    host: FakeHost, layout: Layout
-) -> None:
-    here = os.open(layout.data[0], os.O_RDONLY)
-    for _ in range(3000):
-        os.mkdir("deeper", dir_fd=here)
-        below = os.open("deeper", os.O_RDONLY, dir_fd=here)
-        os.close(here)
-        here = below
-    os.close(here)
-    host.remove("demo", data=True)
-    expect_gone(host, "demo", data=True)
-
-
-def test_what_cannot_be_removed_is_named_with_the_reason(
-    host: FakeHost, layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Path(tmp_path, "rm").write_text("#!/bin/sh\necho 'log: it is immutable' >&2; exit 1\n")
-    Path(tmp_path, "rm").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(ServiceError, match=r"/lib/demo cannot be removed: log: it is immutable;"):
-        host.remove("demo", data=True)
-    assert record.read_record(layout)
-
-
 class TestMounted:
     """File systems that an administrator mounted among what is the service's."""
 

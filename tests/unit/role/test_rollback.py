@@ -10,6 +10,7 @@ from lab.fake import FakeHost, Program, make_release
 from lab.promises import expect_deployed
 
 from python_service.module_utils.python_service.errors import ServiceError
+from python_service.module_utils.python_service.host import files
 from python_service.module_utils.python_service.host.activation import activate
 from python_service.module_utils.python_service.host.decide import Desired
 from python_service.module_utils.python_service.host.steps import Request
@@ -213,13 +214,12 @@ def test_a_release_that_was_damaged_is_made_anew_in_its_place(
 def test_what_cannot_be_pruned_is_a_warning(
     host: FakeHost, releases: list[Release], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuses(_path: str) -> None:
-        raise OSError("busy")
+    def refuses(path: str) -> None:
+        if "/releases/" in path:
+            raise OSError("busy")
 
     release = make_release(host, "demo", Program(), source="4")
-    monkeypatch.setattr(
-        shutil, "rmtree", lambda path, **_: refuses(path) if "releases" in path else None
-    )
+    monkeypatch.setattr(files, "remove_directory", refuses)
     facts = host.deploy(release, keep=1)
     (warning,) = facts["warnings"]
     assert warning.startswith(f"release {release.id} is in place, but old releases could not be")

@@ -5,7 +5,13 @@
 from __future__ import annotations
 
 import os
-import shutil
+
+from ..errors import ServiceError
+from ..foreign import shortened
+from .programs import run
+
+#: Seconds in which a directory may be removed: there may be millions of files in it.
+_PATIENCE = 7200.0
 
 
 def read(path: str) -> str | None:
@@ -13,7 +19,7 @@ def read(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             return file.read()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
 
 
@@ -63,9 +69,21 @@ def make_directory(path: str, mode: int = 0o755) -> None:
 def remove(path: str) -> None:
     """Remove a file, a link or a directory with all that is in it; nothing there is no error."""
     if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
+        remove_directory(path)
     elif os.path.lexists(path):
         os.unlink(path)
+
+
+def remove_directory(path: str) -> None:
+    """Remove a directory with all that is in it, following no link, down to any depth.
+
+    By rm(1): Python's own rmtree() has an end, and packages and services can
+    make their directories deeper.
+    """
+    result = run(["rm", "-rf", "--", path], limit=_PATIENCE)
+    if result.returncode != 0:
+        words = shortened(result.stderr.strip())
+        raise ServiceError(f"{path} cannot be removed: {words}; mend that, and run this again")
 
 
 def names(directory: str) -> list[str]:

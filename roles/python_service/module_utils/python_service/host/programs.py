@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import ServiceError
-from .files import names
 
 # Operations of prctl(2).
 _PR_SET_PDEATHSIG = 1
@@ -106,7 +105,7 @@ def _processes_of(user: int) -> tuple[list[int], list[int]]:
     """Ids of a user's processes that have not ended: those of this host, and of containers on it."""
     ours: list[int] = []
     others: list[int] = []
-    for name in names("/proc"):
+    for name in os.listdir("/proc"):
         if not name.isdecimal():
             continue
         try:

@@ -15,7 +15,6 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from ..errors import ServiceError
-from ..foreign import shortened
 from ..layout import UNIT_MARK, Layout
 from . import history, record
 from .decide import Desired, decide
@@ -23,14 +22,11 @@ from .files import names, read, remove, temporary_name
 from .lock import locked
 from .machine import Machine
 from .observe import observe, owner
-from .programs import run
 from .record import Record
 from .releases import staged, venvs
 from .steps import Change, Hands, Request
 
 _ACCOUNT = ("user", "group")
-#: Seconds in which a directory may be removed: there may be millions of files in it.
-_PATIENCE = 7200.0
 #: A character of a path in proc_pid_mountinfo(5) that would end it.
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
@@ -78,7 +74,7 @@ class _Removal:
         self._accounts = machine.accounts
         self._data = data
         unit = layout.unit(layout.main_unit)
-        if os.path.lexists(unit) and not _text(unit).startswith(UNIT_MARK):
+        if os.path.lexists(unit) and not (read(unit) or "").startswith(UNIT_MARK):
             raise ServiceError(f"{unit} is no longer the role's; move it away and run this again")
         self._observed = observe(layout, machine.systemd)
         # What systemd makes of a directory where DynamicUser= is set: systemd.exec(5). Any other
@@ -163,7 +159,7 @@ class _Removal:
         if staying and removed.things:
             self._note(by)
         for path in self._own_files():
-            _remove_all(path)
+            remove(path)
         if staying:
             record.write_record(layout, Record(layout.root))
         else:
@@ -187,7 +183,7 @@ class _Removal:
         staying = self._staying()
         for place in self._places():
             if self._data:
-                _remove_all(place)
+                remove(place)
             elif place not in staying:
                 os.rmdir(place)
         for link, place in self._links.items():
@@ -307,15 +303,3 @@ def _mount_points(root: str) -> list[str]:
     lines = (read(os.path.join(root, "proc/self/mountinfo")) or "").split("\n")
     points = [line.split(" ")[4] for line in lines if line]
     return [_ESCAPED.sub(lambda found: chr(int(found[1], 8)), point) for point in points]
-
-
-def _remove_all(path: str) -> None:
-    """Remove a file, a link or a directory with all that is in it.
-
-    By rm(1), which follows no link and goes down to any depth: Python's own
-    rmtree() has an end, and a service could make its directory deeper.
-    """
-    result = run(["rm", "-rf", "--", path], limit=_PATIENCE)
-    if result.returncode != 0:
-        words = shortened(result.stderr.strip())
-        raise ServiceError(f"{path} cannot be removed: {words}; mend that, and run this again")

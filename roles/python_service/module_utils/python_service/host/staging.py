@@ -58,7 +58,7 @@ def stage(layout: Layout, release: Release, archive: str | None, accounts: Accou
                 _place(layout, release, incoming, builder)
     finally:
         os.umask(umask)
-        shutil.rmtree(incoming)
+        remove(incoming)
 
 
 def share(path: str, group: int, mode: int) -> None:

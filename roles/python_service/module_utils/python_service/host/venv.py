@@ -73,7 +73,7 @@ def build(layout: Layout, venv: Venv, incoming: str, builder: Builder) -> None:
         os.sync()
         write(_mark(layout, venv.id), json.dumps(facts) + "\n")
     except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
+        remove(path)
         if os.path.lexists(before) and not os.path.lexists(path):
             os.rename(before, path)
         raise
