@@ -329,6 +329,52 @@ def test_what_a_unit_is_wanted_by_follows_it(host: Host, versioned: Versioned) -
     assert versioned.deploy("one", unit_options=nothing).succeeded().changed == []
 
 
+@pytest.mark.parametrize("install", [{}, {"WantedBy": ""}], ids=["wanted", "unwanted"])
+def test_what_is_enabled_along_with_it_changes_nothing_on_a_second_run(
+    host: Host, versioned: Versioned, install: dict[str, str]
+) -> None:
+    other = f"{versioned.service.name}-other.service"
+    text = "[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=multi-user.target"
+    host.check_output(f"printf '{text}' > /etc/systemd/system/{other}")
+    options = {"Install": {**install, "Also": other}}
+    versioned.deploy("one", unit_options=options).succeeded()
+    assert host.service(other).is_enabled
+    assert versioned.deploy("one", unit_options=options).succeeded().changed == []
+
+
+def test_a_oneshot_runs_once_a_release_and_whenever_a_timer_says(
+    host: Host, versioned: Versioned
+) -> None:
+    service = versioned.service
+    (versioned.source / "main.py").write_text("print('worked')\n")
+    variables = versioned.variables(type="oneshot")
+    versioned.player.role(**variables).succeeded()
+    assert versioned.player.role(**variables).succeeded().changed == []
+    service.eventually(lambda: len(service.entries("worked")) == 1)
+    text = f"[Timer]\\nOnActiveSec=0\\nOnUnitInactiveSec=1\\nUnit={service.name}.service"
+    timer = f"{service.name}-often.timer"
+    host.check_output(f"printf '{text}' > /run/systemd/system/{timer}; systemctl start {timer}")
+    service.eventually(lambda: len(service.entries("worked")) >= 3)
+    host.check_output(f"systemctl stop {timer}; rm /run/systemd/system/{timer}")
+    service.eventually(lambda: service.show("ActiveState")["ActiveState"] == "inactive")
+    assert versioned.player.role(**variables).succeeded().changed == []
+    # A way back runs the work of the release that it goes back to.
+    (versioned.source / "main.py").write_text("raise SystemExit('did not work')\n")
+    run = versioned.player.role(**variables)
+    assert "did not work" in run.message
+
+
+def test_commands_beside_the_services_own_are_those_of_its_release(versioned: Versioned) -> None:
+    (versioned.source / "prepare.sh").write_text("#!/bin/sh\necho prepared by hand\n")
+    (versioned.source / "prepare.sh").chmod(0o755)
+    program = "import sys, systemd_handler; print('prepared in', sys.prefix)"
+    commands = ["./prepare.sh", f'python -c "{program}"']
+    versioned.deploy("one", unit_options={"Service": {"ExecStartPre": commands}}).succeeded()
+    assert versioned.service.entries("prepared by hand")
+    (said,) = versioned.service.entries("prepared in")
+    assert said["MESSAGE"].startswith(f"prepared in /opt/{versioned.service.name}/environments/")
+
+
 def test_check_mode_refuses_what_systemd_will_refuse(host: Host, versioned: Versioned) -> None:
     options = {"Service": {"ExecStartPre": "/nonsense"}}
     for arguments in (["--check"], []):

@@ -93,6 +93,31 @@ def test_gunicorn_starts_without_a_word_that_is_no_information(
     assert {entry["PRIORITY"] for entry in start} == {"6"}
 
 
+@pytest.mark.parametrize(
+    ("bind", "words"),
+    [("127.0.0.1:8001", "already in use"), ("unix:/run/nowhere/wsgi.sock", "No such file")],
+    ids=["a port that is taken", "a socket in no directory"],
+)
+def test_a_gunicorn_that_gives_up_after_seconds_is_taken_back(
+    gunicorn: list[Entry], module_player: Player, host: Host, bind: str, words: str
+) -> None:
+    """It tries again for longer than an ordinary program has to stay up."""
+    name = f"wsgi-{len(bind)}"
+    variables = {
+        "name": name,
+        "src": str(SERVICES / "wsgi.py"),
+        "command": "gunicorn --bind 127.0.0.1:8003 --no-control-socket wsgi:app",
+        **requirements(),
+    }
+    module_player.role(**variables).succeeded()
+    variables["command"] = f"gunicorn --bind {bind} --no-control-socket wsgi:app"
+    run = module_player.role(**variables)
+    assert words in run.message
+    assert "runs again" in run.message
+    ask(host, 8003, ("print",))
+    module_player.role(name=name, state="absent").succeeded()
+
+
 @pytest.mark.parametrize("path", ["levels", "caught", "print", "warn", "raise"])
 def test_an_access_line_of_gunicorn_is_information(gunicorn: list[Entry], path: str) -> None:
     assert only(gunicorn, f'"GET /{path} HTTP')["PRIORITY"] == "6"

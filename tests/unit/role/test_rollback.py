@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 
@@ -46,6 +47,33 @@ def test_check_mode_says_the_same_and_changes_nothing(
     assert host.picture("demo") == before
     assert predicted.steps
     assert host.roll_back("demo").facts() == predicted.facts()
+
+
+@pytest.mark.parametrize("gone", ["unit", "link"])
+def test_what_somebody_took_away_is_back_with_the_release(
+    host: FakeHost, releases: list[Release], gone: str
+) -> None:
+    layout = host.layout("demo")
+    os.unlink(layout.unit("demo.service") if gone == "unit" else layout.current)
+    bad = make_release(host, "demo", Program("exits"), source="4")
+    with pytest.raises(ServiceError, match=f"Release {releases[2].id} runs again"):
+        host.deploy(bad)
+    assert host.missing("demo", releases[2]) == []
+    os.unlink(layout.unit("demo.service") if gone == "unit" else layout.current)
+    host.roll_back("demo")
+    expect_deployed(host, "demo", releases[1])
+
+
+def test_a_oneshot_is_gone_back_to_by_running_it(host: FakeHost) -> None:
+    one, two = (
+        make_release(host, "demo", Program(type="oneshot", stays=False), source=word)
+        for word in "12"
+    )
+    host.deploy(one)
+    host.deploy(two)
+    host.roll_back("demo")
+    assert host.missing("demo", one) == []
+    assert host.deploy(one)["steps"] == []
 
 
 def test_a_release_is_named_by_its_id(host: FakeHost, releases: list[Release]) -> None:

@@ -10,7 +10,7 @@ the next one.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from ..errors import ServiceError, reason_of
@@ -18,7 +18,7 @@ from ..foreign import message
 from ..layout import Layout
 from ..model import Release
 from . import history, venv
-from .decide import Desired, Observed, Step, decide, started_units
+from .decide import Desired, Observed, ObservedUnit, Step, decide, started_units
 from .journal import state
 from .machine import Machine
 from .observe import observe_for
@@ -172,6 +172,12 @@ def _without(done: list[Step], observed: Observed) -> Observed:
     return replace(observed, units=units)
 
 
+def was_enabled(units: Iterable[ObservedUnit]) -> bool:
+    """Whether a service that has these units is started at boot; of one whose files are gone, it is taken to be."""
+    told = [unit.enabled for unit in units if unit.text is not None]
+    return "enabled" in told or not told
+
+
 def as_it_was(observed: Observed, release: Release, like: Desired) -> Desired:
     """A release that runs if anything of the service did, and is enabled if anything was.
 
@@ -183,6 +189,6 @@ def as_it_was(observed: Observed, release: Release, like: Desired) -> Desired:
         like,
         release=release,
         active=units if any(unit.state != "inactive" for unit in own) else (),
-        enabled=units if any(unit.enabled == "enabled" for unit in own) else (),
+        enabled=units if was_enabled(own) else (),
         spare=[*like.spare, *([like.id] if like.id else [])],
     )

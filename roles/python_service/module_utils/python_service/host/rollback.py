@@ -11,7 +11,7 @@ from ..errors import ServiceError
 from ..layout import Layout
 from ..model import Release
 from . import history, record, venv
-from .activation import activate
+from .activation import activate, was_enabled
 from .decide import Desired
 from .lock import locked
 from .machine import Machine
@@ -63,7 +63,7 @@ def _desired(layout: Layout, systemd: Systemd, wish: Rollback) -> Desired:
     # Started, unless somebody stopped it: also one that failed, or has done its work.
     main = observed.units[layout.main_unit]
     stopped = main.state == "inactive" and not main.done
-    enabled = any(unit.enabled == "enabled" for unit in observed.units.values())
+    enabled = was_enabled(observed.units.values())
     desired = Desired.of(target, started=not stopped, enabled=enabled, keep=wish.keep)
     # From there the way back leads to another release than from here.
     gone_back = history.Event("rollback", None, target.id, history.ACCEPTED, wish.by)
