@@ -18,7 +18,7 @@ from lab.fake_systemd import FakeSystemd, Invocation, inodes_of
 from python_service.library import python_service_deploy
 from python_service.module_utils.python_service.archive import pack
 from python_service.module_utils.python_service.errors import ServiceError
-from python_service.module_utils.python_service.host import builder, files, history, record, venv
+from python_service.module_utils.python_service.host import builder, files, history, venv
 from python_service.module_utils.python_service.host.accounts import Accounts
 from python_service.module_utils.python_service.host.builder import Builder
 from python_service.module_utils.python_service.host.decide import started_units
@@ -66,6 +66,13 @@ class FakeAccounts(Accounts):
 
     def end_processes(self, user: str) -> None:
         self.ended.append(user)
+
+    def make_group(self, name: str) -> None:
+        self.made.add(("group", name))
+
+    def make_user(self, name: str, group: str, comment: str) -> None:
+        assert ("group", group) in self.made, comment
+        self.made.add(("user", name))
 
     def remove(self, kind: str, name: str) -> None:
         self.made.discard((kind, name))
@@ -200,11 +207,6 @@ class FakeHost:
 
     # What the modules do
 
-    def claim(self, name: str) -> None:
-        """Note the service, and make its accounts."""
-        record.claim(self.layout(name), [name], [name])
-        self.accounts.made |= {("user", name), ("group", name)}
-
     def deploy(  # noqa: PLR0913 - as many as the role has variables for it
         self,
         release: Release,
@@ -215,14 +217,14 @@ class FakeHost:
         by: str = "me@here",
         check: bool = False,
     ) -> dict[str, Any]:
-        """Claim the name and deploy, as the role does; raises `ServiceError` as its module does."""
+        """Deploy as the role does; raises `ServiceError` as its module does."""
         name = release.processes[0].unit.rpartition(".")[0]
-        if not check:
-            self.claim(name)
         given = {
             "name": name,
             "root": "/opt",
             "release": json.loads(json.dumps(release_to_json(release))),
+            "user": name,
+            "group": name,
             "state": "started" if started else "stopped",
             "enabled": enabled,
             "keep_releases": keep,

@@ -39,41 +39,31 @@ except ImportError:
 class ActionModule(ServiceAction):
     """Reads the role's variables; returns ``plan``, for the later steps.
 
-    The plan has ``name``, ``root``, ``by`` (who asks), ``absent`` (the state) and
-    ``unclaimed`` (whether the host has to note something first). Where the
-    service is to be absent, ``remove_data``. Otherwise ``user`` and ``group``,
-    ``new_users`` and ``new_groups`` (what the host lacks of them), ``release``
-    (its id), ``outcome`` (what the deploy would return), ``source_diff``,
-    ``python`` (the version of the service's interpreter) and ``slow`` (whether
-    pip has to run). Ansible shows all of it, so nothing secret is in it.
+    The plan has ``name``, ``by`` (who asks) and ``absent`` (the state). Where the
+    service is to be absent, ``remove_data``. Otherwise ``release`` (its id),
+    ``outcome`` (what the deploy would return), ``source_diff``, ``python`` (the
+    version of the service's interpreter) and ``slow`` (whether pip has to run).
+    Ansible shows all of it, so nothing secret is in it.
     """
 
     def perform(self, variables: dict[str, Any]) -> dict[str, Any]:
         arguments = self.arguments("main", variables)
-        known = {"name": arguments["name"], "root": arguments["root"], "by": requester()}
+        known = {"name": arguments["name"], "by": requester()}
         if arguments["state"] == "absent":
             remove_data = arguments["remove_data"]
-            absent = {**known, "absent": True, "unclaimed": False, "remove_data": remove_data}
-            return {"plan": absent}
+            return {"plan": {**known, "absent": True, "remove_data": remove_data}}
         planned = plan(arguments, known["by"], self.cache)
         options = look_options(planned, arguments, diff=self._task.diff)
         found = self.on_host("python_service_look", options, variables)
         if found["problems"]:
             raise ServiceError("\n".join(found["problems"]))
         changed = source_diff(planned.contents, found["changes"]) if self._task.diff else []
-        new_users = [] if found["user_exists"] else [arguments["user"]]
-        new_groups = [] if found["group_exists"] else [arguments["group"]]
         made = {
             **known,
             "absent": False,
-            "user": arguments["user"],
-            "group": arguments["group"],
             "release": planned.release.id,
             "outcome": found["outcome"],
             "source_diff": changed,
-            "unclaimed": bool(new_users or new_groups) or not found["claimed"],
-            "new_users": new_users,
-            "new_groups": new_groups,
             "python": found["python"],
             # Under Mitogen a task in the background never ends.
             "slow": stages(found["outcome"])

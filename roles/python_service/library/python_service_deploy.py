@@ -9,6 +9,7 @@ DOCUMENTATION = r"""
 module: python_service_deploy
 short_description: Stage a release and make it the one that runs
 description:
+  - Notes that the service is the role's, and makes the group and the account that the host lacks.
   - Makes the release and its virtual environment from one archive, each whole or not at all,
     where the host lacks them.
   - Installs the release's units, starts, restarts or stops the service and enables or
@@ -30,6 +31,14 @@ options:
   release:
     description: The wanted release, as C(release_to_json) of the role's C(model) writes it.
     type: dict
+    required: true
+  user:
+    description: Account that the service runs as. It is made where the host lacks it.
+    type: str
+    required: true
+  group:
+    description: Group that the service runs as. It is made where the host lacks it.
+    type: str
     required: true
   state:
     description: Whether the service runs.
@@ -65,6 +74,8 @@ EXAMPLES = r"""
     name: demo
     root: /opt
     release: "{{ release }}"
+    user: demo
+    group: demo
     by: admin@controller
 """
 
@@ -102,7 +113,7 @@ from ..module_utils.python_service.host.decide import Desired
 from ..module_utils.python_service.host.lock import locked
 from ..module_utils.python_service.host.machine import Machine
 from ..module_utils.python_service.host.module import DEPLOY_OPTIONS, run_module
-from ..module_utils.python_service.host.observe import observe_for
+from ..module_utils.python_service.host.observe import observe
 from ..module_utils.python_service.host.outcome import predict
 from ..module_utils.python_service.host.steps import Request
 from ..module_utils.python_service.layout import Layout
@@ -120,7 +131,7 @@ def deploy(given: Mapping[str, Any], check: bool, machine: Machine | None = None
     layout = Layout(given["root"], given["name"], machine.root)
     desired = Desired.from_options(given)
     if check:
-        return predict(layout, observe_for(layout, machine.systemd, desired), desired).facts()
+        return predict(layout, observe(layout, machine, desired), desired).facts()
     with locked(layout, given["by"]):
         request = Request("deploy", given["by"], given["archive"])
         facts = activate(layout, machine, desired, request).facts()

@@ -76,18 +76,6 @@ complaints:
   type: list
   elements: str
   returned: success
-user_exists:
-  description: The account is there.
-  type: bool
-  returned: success
-group_exists:
-  description: The group is there.
-  type: bool
-  returned: success
-claimed:
-  description: The service is the role's own on this host.
-  type: bool
-  returned: success
 python:
   description: Version of the interpreter, as three numbers.
   type: list
@@ -116,8 +104,6 @@ from ..module_utils.python_service.layout import Layout
 
 OPTIONS = {
     **DEPLOY_OPTIONS,
-    "user": {"type": "str", "required": True},
-    "group": {"type": "str", "required": True},
     "program": {"type": "path"},
     "files": {"type": "dict"},
 }
@@ -127,8 +113,6 @@ def look(given: Mapping[str, Any], _check: bool) -> dict[str, Any]:
     require_root()
     desired = Desired.from_options(given)
     needs = preflight.Needs(
-        user=given["user"],
-        group=given["group"],
         python=given["release"]["venv"]["python"],
         program=given["program"],
         files=given["files"],

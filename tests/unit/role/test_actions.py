@@ -28,7 +28,6 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from python_service.action_plugins import (
-    python_service_claim,
     python_service_deploy,
     python_service_plan,
     python_service_remove,
@@ -41,7 +40,6 @@ from python_service.module_utils.python_service.controller.manual import ROLE, d
 from python_service.module_utils.python_service.errors import ServiceError
 
 ACTIONS = {
-    "python_service_claim": python_service_claim.ActionModule,
     "python_service_deploy": python_service_deploy.ActionModule,
     "python_service_plan": python_service_plan.ActionModule,
     "python_service_remove": python_service_remove.ActionModule,
@@ -51,9 +49,6 @@ ACTIONS = {
 NEW_HOST: dict[str, Any] = {
     "problems": [],
     "complaints": [],
-    "user_exists": False,
-    "group_exists": False,
-    "claimed": False,
     "python": [3, 11, 2],
     "outcome": {
         "changed": True,
@@ -289,20 +284,9 @@ def test_bad_variables_are_refused_before_the_host_is_asked(playbook: Playbook) 
 
 def test_the_plan_says_what_the_host_lacks(playbook: Playbook) -> None:
     planned = playbook.plan()
-    assert planned["unclaimed"]
-    assert (planned["new_users"], planned["new_groups"]) == (["demo"], ["demo"])
     assert planned["python"] == [3, 11, 2]
     assert not planned["absent"]
     assert planned["outcome"] == NEW_HOST["outcome"]
-    host = {**NEW_HOST, "user_exists": True, "group_exists": True}
-    playbook.host.answers["python_service_look"] = host
-    planned = playbook.plan()
-    assert (planned["new_users"], planned["new_groups"]) == ([], [])
-    assert planned["unclaimed"]
-    playbook.host.answers["python_service_look"] = {**host, "claimed": True}
-    assert not playbook.plan()["unclaimed"]
-    playbook.host.answers["python_service_look"] = {**host, "claimed": True, "user_exists": False}
-    assert playbook.plan()["unclaimed"]
 
 
 def test_the_plan_hands_on_what_was_found_of_the_host(playbook: Playbook) -> None:
@@ -375,7 +359,7 @@ def test_the_diff_of_the_source_is_made_where_it_is_asked_for(playbook: Playbook
 def test_to_remove_a_service_the_plan_needs_no_host(playbook: Playbook) -> None:
     playbook.set(state="absent", remove_data="{{ true }}", src="{{ omit }}", command="{{ omit }}")
     planned = playbook.plan()
-    assert (planned["absent"], planned["unclaimed"]) == (True, False)
+    assert planned["absent"]
     assert planned["remove_data"] is True
     assert playbook.host.calls == []
 
@@ -568,16 +552,6 @@ def test_a_file_is_named_in_a_message_whatever_it_is_called(
 def test_a_message_has_an_end(playbook: Playbook) -> None:
     playbook.host.answers["python_service_look"] = {"failed": True, "msg": "x" * 100_000}
     assert len(playbook.refused()) < 21_000
-
-
-def test_a_name_is_claimed_with_the_accounts_that_are_about_to_be_made(playbook: Playbook) -> None:
-    playbook.host.answers["python_service_claim"] = {"changed": True}
-    playbook.set(root="/srv", user="www", group="staff")
-    assert playbook.run("python_service_claim", {"plan": playbook.plan()})["changed"]
-    assert playbook.host.calls[-1] == (
-        "python_service_claim",
-        {"name": "demo", "root": "/srv", "users": ["www"], "groups": ["staff"]},
-    )
 
 
 def test_a_service_is_removed_in_the_name_of_who_asks(playbook: Playbook) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from lab.fake import FakeHost, Program, make_release
 
+from python_service.module_utils.python_service.host.decide import Desired
 from python_service.module_utils.python_service.host.observe import observe, own_units, owner
 from python_service.module_utils.python_service.host.releases import read_release
 from python_service.module_utils.python_service.layout import UNIT_MARK
@@ -61,7 +62,7 @@ def test_the_units_of_a_service_are_those_that_say_so(host: FakeHost) -> None:
 
 
 def test_nothing_is_observed_where_nothing_is(host: FakeHost) -> None:
-    observed = observe(host.layout("demo"), host.systemd)
+    observed = observe(host.layout("demo"), host.machine)
     assert list(observed.units) == ["demo.service"]
     assert observed.units["demo.service"].text is None
     assert (observed.current, observed.events, observed.releases) == (None, (), {})
@@ -80,7 +81,7 @@ class TestDeployed:
     def test_what_runs_is_known_by_what_it_was_started_from(
         self, host: FakeHost, release: Release
     ) -> None:
-        observed = observe(host.layout("demo"), host.systemd, release.units, release)
+        observed = observe(host.layout("demo"), host.machine, Desired(release))
         unit = observed.units["demo.service"]
         assert (unit.release, unit.runs) == (release.id, release.fingerprint("demo.service"))
         assert (unit.state, unit.enabled, unit.reload) == ("active", "enabled", False)
@@ -97,7 +98,7 @@ class TestDeployed:
             part, Path(layout.release(release.id), part)
         )
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-        observed = observe(layout, host.systemd, release.units, release)
+        observed = observe(layout, host.machine, Desired(release))
         assert not observed.staged
         assert observed.units["demo.service"].runs is None
         assert observed.units["demo.service"].release == release.id
@@ -107,14 +108,14 @@ class TestDeployed:
     ) -> None:
         path = Path(host.layout("demo").release(release.id), "release.json")
         path.write_text(path.read_text().replace('"settle": 0.5', '"settle": 9'))
-        observed = observe(host.layout("demo"), host.systemd, release.units, release)
+        observed = observe(host.layout("demo"), host.machine, Desired(release))
         assert not observed.staged
 
     def test_a_process_of_which_nothing_is_known_runs_nothing(
         self, host: FakeHost, release: Release
     ) -> None:
         host.systemd.release_of = lambda unit, status: None  # type: ignore[method-assign]
-        observed = observe(host.layout("demo"), host.systemd, release.units, release)
+        observed = observe(host.layout("demo"), host.machine, Desired(release))
         assert observed.units["demo.service"].runs is None
         assert observed.running == []
 
@@ -124,7 +125,7 @@ class TestDeployed:
         layout = host.layout("demo")
         Path(layout.release("0123456789ab")).mkdir()
         Path(layout.release("lost+found")).mkdir()
-        observed = observe(layout, host.systemd)
+        observed = observe(layout, host.machine)
         assert observed.unreadable == ["0123456789ab"]
         assert observed.releases == {release.id: release.venv.id}
 

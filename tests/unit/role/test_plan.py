@@ -120,6 +120,8 @@ def test_a_module_is_given_the_release_and_what_is_wanted_of_it(src: Path, cache
     assert options == {
         "name": "demo",
         "root": "/srv",
+        "user": "demo",
+        "group": "demo",
         "state": "stopped",
         "enabled": False,
         "keep_releases": 2,

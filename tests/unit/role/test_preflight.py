@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,12 @@ def release(host: FakeHost) -> Release:
     return make_release(host, "demo", Program())
 
 
-def found(host: FakeHost, release: Release, *, root: str = "/opt", **needs: Any) -> dict[str, Any]:
+def found(
+    host: FakeHost, release: Release, *, root: str = "/opt", user: str = "demo", **needs: Any
+) -> dict[str, Any]:
     desired = Desired.of(release, started=True, enabled=True, keep=5)
-    wanted = Needs(**{"user": "demo", "group": "demo", "python": sys.executable, **needs})
+    desired = replace(desired, accounts=(("group", "demo"), ("user", user)))
+    wanted = Needs(**{"python": sys.executable, **needs})
     return look(host.layout("demo")._replace(root=root), desired, wanted, host.machine)
 
 
@@ -44,9 +48,9 @@ def test_a_host_that_never_saw_the_service_needs_all_of_it(
 ) -> None:
     answer = found(host, release)
     assert answer["problems"] == answer["complaints"] == []
-    assert (answer["claimed"], answer["user_exists"], answer["group_exists"]) == (False,) * 3
     assert answer["python"] == list(sys.version_info[:3])
-    assert answer["outcome"]["steps"][0] == f"stage {release.id}"
+    steps = answer["outcome"]["steps"]
+    assert steps[:4] == ["claim", "make group demo", "make user demo", f"stage {release.id}"]
     assert "changes" not in answer
 
 
@@ -56,7 +60,6 @@ def test_a_host_that_has_it_needs_nothing_and_is_asked_nothing_more(
     host.deploy(release)
     answer = found(host, release, python="/not/there", program="/not/there", files={})
     assert answer["problems"] == []
-    assert (answer["claimed"], answer["user_exists"]) == (True, True)
     assert answer["outcome"]["steps"] == answer["python"] == []
     assert answer["changes"]["removed"] == ["main.py"]
 
@@ -144,7 +147,7 @@ class TestNames:
     def test_a_record_of_nothing_in_another_place_is_no_matter(
         self, host: FakeHost, release: Release
     ) -> None:
-        record.claim(host.layout("demo"), [], [])
+        record.claim(host.layout("demo"), [])
         assert found(host, release, root="/srv")["problems"] == []
 
 

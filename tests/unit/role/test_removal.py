@@ -304,7 +304,7 @@ def test_what_runs_without_a_unit_file_is_stopped(host: FakeHost, layout: Layout
 
 def test_a_service_that_was_only_claimed_goes(host: FakeHost) -> None:
     layout = host.layout("demo")
-    record.claim(layout, ["demo"], [])
+    record.claim(layout, [("user", "demo")])
     host.accounts.made.add(("user", "demo"))
     assert host.remove("demo") == ["user demo", layout.record]
     expect_nothing_runs(host, "demo")

@@ -238,7 +238,6 @@ class AnyOrder(RuleBasedStateMachine):
     ) -> None:
         one, other = (self.release(wish) for wish in wishes)
         self.host.archive(one)
-        self.host.claim("demo")
         with Paused(
             self.host, lambda: self.host.deploy(one, by="eve@there", **how), moment + UNTIL_LOCKED
         ) as first:

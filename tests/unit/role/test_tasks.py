@@ -35,11 +35,6 @@ class ActionModule(ActionBase):
 PLAN = {
     "name": "demo",
     "absent": False,
-    "unclaimed": False,
-    "user": "demo",
-    "group": "demo",
-    "new_users": [],
-    "new_groups": [],
     "release": "c" * 12,
     "slow": False,
 }
@@ -108,7 +103,7 @@ def test_the_result_is_of_the_step_that_was_the_last(tmp_path: Path, stubs: Path
     answers: list[dict[str, Any]] = [
         {"plan": {"plan": PLAN}, "deploy": deployed},
         {"plan": {"plan": PLAN}, "deploy": not_accepted},
-        {"plan": {"plan": {**PLAN, "unclaimed": True}}, "claim": {"failed": True}},
+        {"plan": {"plan": PLAN}, "deploy": {"failed": True}},
         {"plan": {"plan": {**PLAN, "absent": True}}, "remove": {"changed": True}},
         {"plan": {"failed": True}},
     ]

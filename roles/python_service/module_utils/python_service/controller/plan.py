@@ -61,6 +61,8 @@ def deploy_options(planned: Plan, arguments: Mapping[str, Any]) -> dict[str, Any
         "name": planned.settings.layout.name,
         "root": planned.settings.layout.root,
         "release": release_to_json(planned.release),
+        "user": planned.settings.user,
+        "group": planned.settings.group,
         "state": arguments["state"],
         "enabled": arguments["enabled"],
         "keep_releases": arguments["keep_releases"],
@@ -74,8 +76,6 @@ def look_options(planned: Plan, arguments: Mapping[str, Any], *, diff: bool) -> 
     files = {path: entry.content for path, entry in source.files.items()} if source else {}
     return {
         **deploy_options(planned, arguments),
-        "user": planned.settings.user,
-        "group": planned.settings.group,
         "program": program if program.startswith("/") else None,
         "files": files if diff else None,
     }

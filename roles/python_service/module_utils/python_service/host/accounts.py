@@ -61,6 +61,16 @@ class Accounts:
         entry = pwd.getpwnam(user)
         end_processes(Account(entry.pw_uid, entry.pw_gid), f"the user {user}")
 
+    def make_group(self, name: str) -> None:
+        """Make a system group."""
+        _do("groupadd", "--system", name)
+
+    def make_user(self, name: str, group: str, comment: str) -> None:
+        """Make a system user of a group, who has neither a home nor a shell."""
+        options = ["--gid", group, "--comment", comment]
+        options += ["--home-dir", "/nonexistent", "--no-create-home"]
+        _do("useradd", "--system", *options, "--shell", "/usr/sbin/nologin", name)
+
     def remove(self, kind: str, name: str) -> None:
         """Remove an account, and no other."""
         if kind == "user":

@@ -21,13 +21,15 @@ from . import history, venv
 from .decide import Desired, Observed, ObservedUnit, Step, decide, started_units
 from .journal import state
 from .machine import Machine
-from .observe import observe_for
+from .observe import observe
 from .outcome import Outcome, predict
 from .releases import read_release
 from .staging import clean
 from .steps import Change, Hands, Request
 from .trust import weakness
 
+#: Steps by which nothing changes that runs.
+_BEFOREHAND: Collection[str] = ("claim", "make", "distrust", "stage")
 #: Steps that nothing that runs depends on: they come when the release counts.
 _AFTERWARDS: Collection[str] = ("prune",)
 
@@ -44,7 +46,7 @@ def activate(layout: Layout, machine: Machine, desired: Desired, request: Reques
             f"{untrusted}, who could replace the service's code; have root own it, and nobody else write there"
         )
     clean(layout)
-    observed = observe_for(layout, machine.systemd, desired)
+    observed = observe(layout, machine, desired)
     change = Change(layout, machine, desired, request, observed)
     outcome = predict(layout, change.observed, desired)
     hands = Hands(change)
@@ -72,7 +74,7 @@ class _Failure:
 
     def put_back(self, done: list[Step]) -> ServiceError:
         """Put back what was there before; the error that tells of it all."""
-        if all(step.action in ("distrust", "stage") for step in done):
+        if all(step.action in _BEFOREHAND for step in done):
             self._note(history.FAILED)
             words = (
                 f"The release of {self._layout.name} could not be staged; what runs is untouched."
@@ -131,7 +133,7 @@ class _Failure:
             keep=self._change.desired.keep, spare=[str(self._change.desired.id)]
         )
         try:
-            observed = _without(done, observe_for(self._layout, self._change.systemd, target))
+            observed = _without(done, observe(self._layout, self._change.machine, target))
             back = replace(self._change, desired=target, observed=observed)
             steps = [step for step in decide(observed, target) if step.action != "record"]
             Hands(back).carry_out(steps)

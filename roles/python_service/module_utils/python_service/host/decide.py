@@ -9,7 +9,7 @@ else. Check mode shows the steps, and a run carries them out.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ..model import Process, Release, anonymous, release_from_json
@@ -17,6 +17,8 @@ from . import history
 from .history import Event
 from .systemd import BUSY, UP
 
+#: A kind, ``group`` or ``user``, and a name.
+Account = tuple[str, str]
 #: States of a unit's file for which enabling has nothing to do, or is done.
 _SETTLED = ("enabled", "static", "indirect", "generated", "alias")
 
@@ -31,7 +33,7 @@ class ObservedUnit:
     invocation was started from, and ``runs`` the fingerprint of that (`Release.fingerprint`),
     None where nothing runs, or where that cannot be told or is not whole any more.
     ``done`` says that it has come to its end, well, as a oneshot does; then
-    ``runs`` is of the release that counts. ``listens`` says that it accepts connections.
+    ``runs`` is of the release that counts.
     """
 
     text: str | None = None
@@ -43,7 +45,6 @@ class ObservedUnit:
     invocation: str = ""
     fragment: str = ""
     done: bool = False
-    listens: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ class Observed:
     ``units`` are those that are the service's or are wanted to be, by name.
     ``current`` is the release that people are shown. ``releases`` are those on
     the host with the ids of their venvs, ``unreadable`` those of which that
-    cannot be told. ``staged`` says that the wanted release and its venv are there and whole.
+    cannot be told. ``staged`` says that the wanted release and its venv are there and whole,
+    ``claimed`` that the host has noted that the service is the role's, and ``lacking`` are
+    wanted accounts that the host does not have.
     """
 
     units: Mapping[str, ObservedUnit] = field(default_factory=dict)
@@ -63,6 +66,8 @@ class Observed:
     unreadable: Collection[str] = ()
     venvs: Collection[str] = ()
     staged: bool = True
+    claimed: bool = True
+    lacking: tuple[Account, ...] = ()
 
     @property
     def running(self) -> list[str]:
@@ -77,6 +82,7 @@ class Desired:
     ``drop_ins`` are what this host adds to the release's units, ``active`` the
     units that are to run and ``enabled`` those to be started at boot. ``keep``
     is how many releases that were in place stay, and ``spare`` are others that do.
+    ``accounts`` are those that it runs as, a user after its group.
     """
 
     release: Release | None = None
@@ -85,6 +91,7 @@ class Desired:
     enabled: Collection[str] = ()
     keep: int = 1
     spare: Collection[str] = ()
+    accounts: tuple[Account, ...] = ()
 
     @classmethod
     def of(cls, release: Release, *, started: bool, enabled: bool, keep: int) -> Desired:
@@ -96,13 +103,15 @@ class Desired:
 
     @classmethod
     def from_options(cls, given: Mapping[str, Any]) -> Desired:
-        """What the options ``release``, ``state``, ``enabled`` and ``keep_releases`` of a module want."""
-        return cls.of(
+        """What the options of a module that looks at or makes a deploy want (`module.DEPLOY_OPTIONS`)."""
+        desired = cls.of(
             release_from_json(given["release"]),
             started=given["state"] == "started",
             enabled=given["enabled"],
             keep=given["keep_releases"],
         )
+        accounts = (("group", given["group"]), ("user", given["user"]))
+        return replace(desired, accounts=accounts)
 
     @property
     def id(self) -> str | None:
@@ -118,6 +127,8 @@ class Step(NamedTuple):
     """One thing to do: a word for it, and what to do it to.
 
     ========== ===========================================================
+    claim      note that the service is the role's, and what accounts it makes
+    make       a group or a user
     stage      make a release, and its venv, from what was sent
     distrust   note that the running invocations of units are out of date
     stop       units
@@ -217,6 +228,9 @@ class _Decision:
             for name in self._to_start
             if name in self._rewritten and self._unit(name).state in BUSY
         ]
+        if desired.release and (observed.lacking or not observed.claimed):
+            yield Step("claim")
+        yield from (Step("make", account) for account in observed.lacking)
         if desired.release and not observed.staged:
             yield from self._many(
                 "distrust", [name for name in self._units if self._runs_from_ruins(name)]

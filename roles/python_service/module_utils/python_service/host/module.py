@@ -22,6 +22,8 @@ DEPLOY_OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "root": {"type": "path", "required": True},
     "release": {"type": "dict", "required": True},
+    "user": {"type": "str", "required": True},
+    "group": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
     "enabled": {"type": "bool", "default": True},
     "keep_releases": {"type": "int", "default": 5},

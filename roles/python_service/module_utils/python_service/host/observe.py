@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from ..layout import UNIT_MARK, Layout
 from ..model import Release
 from . import history, invocations, venv
 from .decide import Desired, Observed, ObservedUnit
 from .files import names, read
+from .machine import Machine
+from .record import is_claimed
 from .releases import read_release, staged, venvs
-from .systemd import BUSY, Systemd
+from .systemd import BUSY
 
 #: A second line of a unit that is not named after its service: whose it is.
 _SERVICE = re.compile(rf"{re.escape(UNIT_MARK)}.*\n# Service: (.+)\n")
@@ -49,16 +51,10 @@ def own_units(layout: Layout) -> dict[str, str]:
     return found
 
 
-def observe(
-    layout: Layout,
-    systemd: Systemd,
-    wanted: Iterable[str] = (),
-    release: Release | None = None,
-) -> Observed:
-    """What the host has of a service, and of the units that are ``wanted``.
-
-    ``release`` is the one that `Observed.staged` tells of.
-    """
+def observe(layout: Layout, machine: Machine, desired: Desired | None = None) -> Observed:
+    """What the host has of a service, as far as `decide` asks for ``desired``."""
+    desired = desired or Desired()
+    systemd, wanted, release = machine.systemd, desired.texts, desired.release
     texts = own_units(layout)
     for name in wanted:
         text = read(layout.unit(name))
@@ -109,7 +105,6 @@ def observe(
             invocation=status["InvocationID"],
             fragment=status["FragmentPath"],
             done=name in done,
-            listens=name in running and systemd.listens(status),
         )
 
     return Observed(
@@ -120,6 +115,10 @@ def observe(
         unreadable=[name for name, found in present.items() if not found],
         venvs=venvs(layout),
         staged=not release or bool(present.get(release.id) and release.venv.id in whole),
+        claimed=is_claimed(layout),
+        lacking=tuple(
+            account for account in desired.accounts if not machine.accounts.exists(*account)
+        ),
     )
 
 
@@ -127,11 +126,6 @@ def _is_done(status: Mapping[str, str]) -> bool:
     """Whether a unit is a oneshot of which nothing is to be left, and that did not fail."""
     ended = status["ActiveState"] == "inactive" and status["Result"] == "success"
     return ended and status["Type"] == "oneshot" and status["RemainAfterExit"] != "yes"
-
-
-def observe_for(layout: Layout, systemd: Systemd, desired: Desired) -> Observed:
-    """What the host has of a service, as far as `decide` asks for ``desired``."""
-    return observe(layout, systemd, desired.texts, desired.release)
 
 
 def current_release(layout: Layout) -> str | None:

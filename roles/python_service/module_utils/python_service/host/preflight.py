@@ -19,7 +19,7 @@ from .changes import changes
 from .decide import Desired, Observed
 from .files import read
 from .machine import Machine
-from .observe import observe_for, owner
+from .observe import observe, owner
 from .outcome import predict
 from .programs import run
 from .record import Record
@@ -41,8 +41,6 @@ class Needs:
     path, where a diff is asked for.
     """
 
-    user: str
-    group: str
     python: str
     program: str | None = None
     files: Mapping[str, str] | None = None
@@ -60,11 +58,11 @@ def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> di
     if problems:  # before anything that lies there is believed
         return {"problems": problems}
     noted = record.read_record(layout)
-    observed = observe_for(layout, machine.systemd, desired)
+    observed = observe(layout, machine, desired)
     problems = [
         *_lock_problems(layout),
         *_name_problems(layout, noted, observed),
-        *_user_problems(needs.user, machine.accounts),
+        *_user_problems(desired, machine.accounts),
     ]
     outcome = predict(layout, observed, desired)
     python: tuple[int, ...] = ()
@@ -83,9 +81,6 @@ def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> di
     found = {
         "problems": [],
         "complaints": complaints,
-        "user_exists": machine.accounts.exists("user", needs.user),
-        "group_exists": machine.accounts.exists("group", needs.group),
-        "claimed": noted is not None,
         "python": list(python),
         "outcome": outcome.facts(),
     }
@@ -113,15 +108,13 @@ def _lock_problems(layout: Layout) -> list[str]:
     return [words] if words else []
 
 
-def _user_problems(user: str, accounts: Accounts) -> list[str]:
-    if not accounts.is_root(user):
-        return []
+def _user_problems(desired: Desired, accounts: Accounts) -> list[str]:
     return [
-        (
-            f"python_service_user: {user} could write the service's own code; name an account "
-            "without such rights, and give it what it needs with AmbientCapabilities= in "
-            "python_service_unit_options"
-        )
+        f"python_service_user: {name} could write the service's own code; name an account "
+        "without such rights, and give it what it needs with AmbientCapabilities= in "
+        "python_service_unit_options"
+        for kind, name in desired.accounts
+        if kind == "user" and accounts.is_root(name)
     ]
 
 

@@ -9,6 +9,7 @@ left. Whatever bears the name of a service without a record is somebody else's.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..errors import ServiceError
@@ -55,20 +56,21 @@ def write_record(layout: Layout, record: Record) -> None:
     write(layout.record, json.dumps(record._asdict()) + "\n")
 
 
-def claim(layout: Layout, users: list[str], groups: list[str], *, check: bool = False) -> bool:
-    """Note that the service is the role's, and which accounts it makes; False if it is noted.
+def is_claimed(layout: Layout) -> bool:
+    """Whether it is noted that the service, where it is, is the role's."""
+    noted = read_record(layout)
+    return noted is not None and noted.root == layout.root
 
-    With ``check``, say so only.
-    """
+
+def claim(layout: Layout, accounts: Iterable[tuple[str, str]]) -> None:
+    """Note that the service is the role's, and which accounts it makes, by kind and name."""
     before = read_record(layout) or Record("")
-    after = Record(
-        layout.root,
-        tuple(dict.fromkeys([*before.users, *users])),
-        tuple(dict.fromkeys([*before.groups, *groups])),
-    )
-    if before != after and not check:
+    users, groups = list(before.users), list(before.groups)
+    for kind, name in accounts:
+        (users if kind == "user" else groups).append(name)
+    after = Record(layout.root, tuple(dict.fromkeys(users)), tuple(dict.fromkeys(groups)))
+    if before != after:
         write_record(layout, after)
-    return before != after
 
 
 def forget(layout: Layout) -> None:

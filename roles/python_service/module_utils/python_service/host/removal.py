@@ -76,7 +76,7 @@ class _Removal:
         unit = layout.unit(layout.main_unit)
         if os.path.lexists(unit) and not (read(unit) or "").startswith(UNIT_MARK):
             raise ServiceError(f"{unit} is no longer the role's; move it away and run this again")
-        self._observed = observe(layout, machine.systemd)
+        self._observed = observe(layout, machine)
         # What systemd makes of a directory where DynamicUser= is set: systemd.exec(5). Any other
         # link is an administrator's, and nothing is touched that it leads to.
         links = [path for path in layout.data if os.path.islink(path)]
@@ -241,8 +241,7 @@ class _Removal:
             for service in self._users_of(kind, name, own).values():
                 theirs = record.find(service, self._layout.host) if service else None
                 if theirs:
-                    users, groups = ([name], []) if kind == "user" else ([], [name])
-                    record.claim(theirs[0], users, groups)
+                    record.claim(theirs[0], [(kind, name)])
 
     def _own_files(self) -> list[str]:
         """What is the role's in the service's directory, and the directory if that is all of it."""

@@ -15,11 +15,10 @@ from .activation import activate, was_enabled
 from .decide import Desired
 from .lock import locked
 from .machine import Machine
-from .observe import observe, observe_for
+from .observe import observe
 from .outcome import Outcome, predict
 from .releases import read_release, staged
 from .steps import Request
-from .systemd import Systemd
 
 
 class Rollback(NamedTuple):
@@ -43,23 +42,23 @@ def roll_back(machine: Machine, name: str, wish: Rollback) -> Outcome:
     found = record.find(name, machine.root)
     if found is None:
         raise ServiceError(f"{name} is not a service that this role deployed to this host")
-    layout, systemd = found[0], machine.systemd
+    layout = found[0]
     if wish.check:
-        desired = _desired(layout, systemd, wish)
-        return predict(layout, observe_for(layout, systemd, desired), desired)
+        desired = _desired(layout, machine, wish)
+        return predict(layout, observe(layout, machine, desired), desired)
     with locked(layout, wish.by):
-        desired = _desired(layout, systemd, wish)
+        desired = _desired(layout, machine, wish)
         return activate(layout, machine, desired, Request("rollback", wish.by))
 
 
-def _desired(layout: Layout, systemd: Systemd, wish: Rollback) -> Desired:
+def _desired(layout: Layout, machine: Machine, wish: Rollback) -> Desired:
     target = _target(layout, wish.to)
-    refusals, _ = systemd.verify(target.units)
+    refusals, _ = machine.systemd.verify(target.units)
     if refusals:  # systemd may have changed since it was deployed
         raise ServiceError(
             "\n".join([f"systemd no longer accepts the units of {target.id}:", *refusals])
         )
-    observed = observe(layout, systemd, target.units, target)
+    observed = observe(layout, machine, Desired(target))
     # Started, unless somebody stopped it: also one that failed, or has done its work.
     main = observed.units[layout.main_unit]
     stopped = main.state == "inactive" and not main.done

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..errors import ServiceError
 from ..layout import Layout
 from ..model import Release
-from . import history, invocations
+from . import history, invocations, record
 from .decide import Desired, Observed, Step
 from .files import link, make_directory, remove, write
 from .machine import Machine
@@ -62,12 +62,15 @@ class Hands:
         self._systemd = change.systemd
         self._complaint = ""
         self._started: set[str] = set()
+        self._listened: list[str] = []
         self._began = change.systemd.monotonic()
         self.done: list[Step] = []
 
     def carry_out(self, steps: Iterable[Step]) -> None:
         """Do them in order; the first that fails raises its error."""
         actions: Mapping[str, Callable[[Step], None]] = {
+            "claim": self._claim,
+            "make": self._make,
             "stage": self._stage,
             "distrust": self._distrust,
             "write": self._write,
@@ -87,6 +90,18 @@ class Hands:
         for step in steps:
             self.done.append(step)
             actions[step.action](step)
+
+    def _claim(self, _step: Step) -> None:
+        record.claim(self._layout, self._change.observed.lacking)
+
+    def _make(self, step: Step) -> None:
+        kind, name = step.subjects
+        accounts = self._change.machine.accounts
+        if kind == "group":
+            accounts.make_group(name)
+        else:
+            (group,) = (name for kind, name in self._change.desired.accounts if kind == "group")
+            accounts.make_user(name, group, f"Service {self._layout.name}")
 
     def _stage(self, _step: Step) -> None:
         request, machine = self._change.request, self._change.machine
@@ -124,6 +139,9 @@ class Hands:
 
     def _start(self, step: Step) -> None:
         self._started.update(step.subjects)
+        for unit, status in self._systemd.status(step.subjects).items():
+            if self._systemd.listens(status):
+                self._listened.append(unit)
         try:
             self._systemd.control("restart", step.subjects)
         except ServiceError as error:
@@ -144,8 +162,7 @@ class Hands:
             for unit, observed in self._change.observed.units.items()
             if unit in self._started
         }
-        listened = [unit for unit, seen in self._change.observed.units.items() if seen.listens]
-        started = Started(replaced, self._complaint, self._began, listened)
+        started = Started(replaced, self._complaint, self._began, self._listened)
         prove(self._layout, self._systemd, self._release, processes, started)
 
     def _link(self, step: Step) -> None:
