@@ -115,7 +115,7 @@ def make_release(
             unit=f"{_stem(name, program)}.service",
             program=_serve(layout, made_from),
             settle=program.settle,
-            health=Health(timeout=1.0, command="check") if program.checked else None,
+            health=Health(timeout=3.0, command="check") if program.checked else None,
             socket=f"{_stem(name, program)}.socket" if program.socket else None,
             timer=f"{_stem(name, program)}.timer" if program.timer else None,
         )
@@ -144,7 +144,7 @@ def _processes(
             "" if program.timer or program.socket else "[Install]\nWantedBy=multi-user.target\n"
         )
         units[f"{stem}.service"] = (
-            f"{head}[Service]\nType={program.type}\n"
+            f"{head}[Unit]\nStartLimitIntervalSec=300\n[Service]\nType={program.type}\n"
             f"ExecStart={_serve(layout, made_from)} {program.does}\n"
             f"WorkingDirectory={layout.app(release)}\n"
             f"Environment=PYTHON_SERVICE_RELEASE={release}\n"

@@ -11,6 +11,7 @@ What a program does is decided by the last word of its unit's ``ExecStart=``:
 ============ =====================================================================
 good         comes up, is ready, stays up, and is healthy
 unhealthy    likewise, and never healthy
+warms-up     likewise, and healthy after two seconds
 exits        soon ends with status 1, and is never ready
 ends         soon ends with status 0, and is never ready
 crashes      comes up, and ends with status 1 after three seconds, on and on
@@ -39,11 +40,13 @@ from python_service.module_utils.python_service.host.systemd import BUSY, UP, St
 _PRIORITIES = {"err": 3, "warning": 4}
 _TARGETS = ("multi-user.target", "sockets.target", "timers.target")
 _RESTART_SEC = 2.0
-_START_LIMIT = 10  # starts within five minutes, as the role's template says
+# What systemd.unit(5) says of StartLimitBurst= and StartLimitIntervalSec=, and the role's template.
+_START_LIMITS = {"": (5, 10.0), "300": (10, 300.0), "0": (10**6, 0.0)}
 _START_TIMEOUT = 90.0
 _SOON = 0.2
 _CRASH = 3.0
 _GIVE_UP = 5.0
+_WARM = 2.0
 
 
 class Text(dict[str, list[str]]):
@@ -378,8 +381,9 @@ class FakeSystemd(Systemd):
         # systemd.service(5): services pull in their sockets.
         if self._read(socket) and self._get(socket).state not in UP:
             self._start(socket)
-        unit.starts = [when for when in unit.starts if when > self.now - 300]
-        if len(unit.starts) >= _START_LIMIT:
+        most, interval = _START_LIMITS[Text(unit.text or "").last("StartLimitIntervalSec")]
+        unit.starts = [when for when in unit.starts if when > self.now - interval]
+        if len(unit.starts) >= most:
             unit.state, unit.sub, unit.result, unit.due = (
                 "failed",
                 "failed",
@@ -448,9 +452,11 @@ class FakeSystemd(Systemd):
 
     def _is_healthy(self, name: str) -> bool:
         unit = self._get(name)
-        return bool(
-            unit.state in UP and unit.invocation and self._behaviour(unit.invocation) != "unhealthy"
-        )
+        if unit.state not in UP or unit.invocation is None:
+            return False
+        does = self._behaviour(unit.invocation)
+        warm = self.now - unit.invocation.started >= _WARM
+        return does != "unhealthy" and (does != "warms-up" or warm)
 
     def _restart(self, name: str) -> None:
         unit = self._get(name)

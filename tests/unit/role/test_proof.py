@@ -47,6 +47,13 @@ def test_one_that_is_not_healthy_is_said_to_be_up(host: FakeHost) -> None:
     assert "demo.service is up, but not healthy: check ends with status 1" in words
 
 
+def test_one_whose_command_is_asked_many_times_until_it_is_healthy(host: FakeHost) -> None:
+    """systemd does not take a check that is repeated for a crash loop."""
+    release = make_release(host, "demo", Program("warms-up", settle=0.0, checked=True))
+    host.deploy(release)
+    assert host.missing("demo", release) == []
+
+
 def test_one_that_gets_healthy_in_its_time_is_accepted(
     host: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,10 @@ from ansible.template import trust_as_template
 PREFIX = "python_service_"
 #: The role's directory, wherever it was installed.
 ROLE = Path(__file__).resolve().parents[3]
+#: Read once for a run: Ansible starts a process of its own for each task.
+_SPECIFICATIONS: dict[str, Any] = yaml.safe_load(
+    (ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+)["argument_specs"]
 _KEYS = ("type", "choices", "elements", "required")
 
 
@@ -22,7 +25,7 @@ def specification(entry: str) -> dict[str, dict[str, Any]]:
     """What an entry point takes, by names without the prefix: `main` or `rollback`."""
     return {
         name[len(PREFIX) :]: {key: option[key] for key in _KEYS if key in option}
-        for name, option in _read()[entry]["options"].items()
+        for name, option in _SPECIFICATIONS[entry]["options"].items()
     }
 
 
@@ -30,7 +33,7 @@ def defaults(entry: str) -> dict[str, Any]:
     """The defaults of an entry point, by names without the prefix, as Ansible's templates."""
     found = {
         name[len(PREFIX) :]: option["default"]
-        for name, option in _read()[entry]["options"].items()
+        for name, option in _SPECIFICATIONS[entry]["options"].items()
         if "default" in option
     }
     return {
@@ -41,11 +44,4 @@ def defaults(entry: str) -> dict[str, Any]:
 
 def known_variables() -> set[str]:
     """Names of all variables of all entry points, with their prefix."""
-    return {name for entry in _read().values() for name in entry["options"]}
-
-
-@functools.lru_cache(maxsize=1)
-def _read() -> dict[str, Any]:
-    text = (ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
-    specifications: dict[str, Any] = yaml.safe_load(text)["argument_specs"]
-    return specifications
+    return {name for entry in _SPECIFICATIONS.values() for name in entry["options"]}

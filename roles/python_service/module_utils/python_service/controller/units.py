@@ -27,6 +27,8 @@ _TEMPLATES = jinja2.Environment(
     # A unit file is neither HTML nor XML; the functions below quote for it.
     autoescape=False,  # noqa: S701
 )
+#: Read once for a run: Ansible starts a process of its own for each task.
+_SERVICE = _TEMPLATES.get_template("service.j2")
 
 
 def service_unit(
@@ -41,7 +43,7 @@ def service_unit(
     ``program`` is the path that the first word of the command stands for, and
     ``paths`` are variables that lead to the release's own programs and packages.
     """
-    return _TEMPLATES.get_template("service.j2").render(
+    return _SERVICE.render(
         name=settings.layout.name,
         description=text(settings.description),
         type=process.type,

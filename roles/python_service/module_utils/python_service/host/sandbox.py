@@ -104,6 +104,8 @@ def _settings(text: str, unit: str) -> Iterator[str]:
     """The lines of a unit's ``[Service]`` section that hold for a command as well."""
     yield "[Unit]"
     yield f"JoinsNamespaceOf={unit}"
+    # A check may be repeated as often as it takes: it is no crash loop.
+    yield "StartLimitIntervalSec=0"
     section, continued, skipped = "", False, False
     # systemd.syntax(7): a comment neither ends nor begins a line that goes on.
     lines = [line for line in text.split("\n") if not line.lstrip().startswith(("#", ";"))]
