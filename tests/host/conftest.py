@@ -49,6 +49,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("host_name", hosts, indirect=True, scope="module")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Those that have to wait for each other first: the others fill what time is left beside them.
+    items.sort(key=lambda item: item.path.name in SIDE_BY_SIDE)
+
+
 class _ByHost(LoadScopeScheduling):
     """Gives all tests that share what is on a host to one process."""
 

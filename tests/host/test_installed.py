@@ -11,9 +11,12 @@ from pathlib import Path
 
 import ansible_mitogen
 import pytest
-from containers import PROJECT, TOOLS, Container, container, run
+from lab import PROJECT, hosts
+from lab.commands import LabError, check
+from lab.hosts import Host
 
 HOST = "installed-debian-12"
+TOOLS = Path(sys.executable).parent
 
 SERVICE = """\
 import logging
@@ -41,26 +44,35 @@ PLAY = """\
 
 @pytest.fixture(scope="module", autouse=True)
 def host() -> Iterator[None]:
-    with container(HOST):
-        yield
+    hosts.up(HOST)
+    yield
+    hosts.down(HOST)
 
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("dist")
-    run(PROJECT / "script" / "build", target)
+    check([PROJECT / "script" / "build", target])
     return target
 
 
 def install_role(dist: Path, folder: Path) -> None:
     archive = f"file://{dist}/python_service.tar.gz"
-    run(TOOLS / "ansible-galaxy", "role", "install", "--roles-path", folder / "roles", archive)
+    install: list[str | Path] = [
+        TOOLS / "ansible-galaxy",
+        "role",
+        "install",
+        "--roles-path",
+        folder / "roles",
+    ]
+    check([*install, archive])
 
 
 def install_collection(dist: Path, folder: Path) -> None:
     [archive] = dist.glob("pyservice-python_service-*.tar.gz")
-    install = ("ansible-galaxy", "collection", "install", "--offline")
-    run(TOOLS / install[0], *install[1:], "--collections-path", folder, archive, HOME=str(folder))
+    install: list[str | Path] = [TOOLS / "ansible-galaxy", "collection", "install", "--offline"]
+    command = [*install, "--collections-path", folder, archive]
+    check(command, variables={"HOME": str(folder)})
 
 
 ROLE = "python_service"
@@ -93,8 +105,8 @@ def play(folder: Path, role: str, name: str, *, mitogen: bool) -> str:
         [package] = ansible_mitogen.__path__
         environment["ANSIBLE_STRATEGY_PLUGINS"] = f"{package}/plugins/strategy"
         environment["ANSIBLE_STRATEGY"] = "mitogen_linear"
-    command = (TOOLS / "ansible-playbook", "-i", "inventory", "play.yml")
-    return run(*command, cwd=folder, **environment)
+    command: list[str | Path] = [TOOLS / "ansible-playbook", "-i", "inventory", "play.yml"]
+    return check(command, directory=folder, variables=environment)
 
 
 def changed(output: str) -> int:
@@ -118,12 +130,12 @@ def test_a_service_is_deployed_once_by_what_was_installed(
     install(dist, folder)
 
     def process() -> str:
-        return Container(HOST)("systemctl", "show", "--property", "MainPID,ActiveState", name)
+        return Host(HOST).check("systemctl", "show", "--property", "MainPID,ActiveState", name)
 
     assert changed(play(folder, role, name, mitogen=mitogen)) > 0
     first = process()
     assert "ActiveState=active" in first
-    journal = Container(HOST)(
+    journal = Host(HOST).check(
         "journalctl", "--unit", name, "--priority", "warning", "--output", "cat"
     )
     assert "up and speaking" in journal
@@ -134,25 +146,27 @@ def test_a_service_is_deployed_once_by_what_was_installed(
 
 def test_the_role_says_that_mitogen_needs_the_collection(dist: Path, folder: Path) -> None:
     install_role(dist, folder)
-    with pytest.raises(AssertionError, match="use the collection pyservice"):
+    with pytest.raises(LabError, match="use the collection pyservice"):
         play(folder, ROLE, "refused", mitogen=True)
 
 
 def test_the_wheels_package_logs(dist: Path, tmp_path: Path) -> None:
     [wheel] = dist.glob("*.whl")
     pip = (sys.executable, "-m", "pip", "install", "--no-index", "--quiet", "--target")
-    run(*pip, tmp_path / "site", wheel)
-    Container(HOST)("rm", "-rf", "/opt/wheel")
-    run("docker", "cp", tmp_path / "site", f"{HOST}:/opt/wheel")
+    check([*pip, tmp_path / "site", wheel])
+    Host(HOST).check("rm", "-rf", "/opt/wheel")
+    Host(HOST).copy(tmp_path / "site", "/opt/wheel")
     program = (
         "import logging, systemd_handler\n"
         "systemd_handler.install()\n"
         "logging.getLogger('shop').error('sold\\nout')\n"
     )
-    Container(HOST)(
+    Host(HOST).check(
         *("systemd-run", "--unit=wheel", "--wait", "--collect", "--setenv=PYTHONPATH=/opt/wheel"),
         *("python3", "-c", program),
     )
-    entries = Container(HOST)("journalctl", "--unit=wheel", "--output=json", "--identifier=python3")
+    entries = Host(HOST).check(
+        "journalctl", "--unit=wheel", "--output=json", "--identifier=python3"
+    )
     found = [json.loads(line) for line in entries.splitlines()]
     assert [(one["PRIORITY"], one["MESSAGE"]) for one in found] == [("3", r"shop: sold\nout")]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from containers import PROJECT, TOOLS, Container, container, run
+from lab import PROJECT, hosts
+from lab.commands import check
+from lab.hosts import Host
 
 HOST = "takeover-debian-12"
+TOOLS = Path(sys.executable).parent
 #: The role of every version before this one: what it did on a host is to be taken over.
 OLD_ROLES = sorted((Path(__file__).parent / "data").glob("role-before-*.tar.gz"))
 
@@ -35,7 +39,7 @@ server.serve_forever()
 class Service:
     """A service of the host that any version of the role deploys."""
 
-    def __init__(self, host: Container, old_roles: Path, directory: Path) -> None:
+    def __init__(self, host: Host, old_roles: Path, directory: Path) -> None:
         self.host = host
         self._old_roles = old_roles
         self._directory = directory
@@ -81,26 +85,33 @@ class Service:
             f"{inventory}localhost ansible_connection=local"
             f" ansible_python_interpreter={TOOLS / 'python'}\n"
         )
-        command = (TOOLS / "ansible-playbook", "-i", "inventory", "--limit", self.host.name)
-        run(*command, "play.yml", cwd=self._directory, ANSIBLE_ROLES_PATH=str(roles))
+        command: list[str | Path] = [
+            TOOLS / "ansible-playbook",
+            "-i",
+            "inventory",
+            "--limit",
+            self.host.name,
+        ]
+        environment = {"ANSIBLE_ROLES_PATH": str(roles)}
+        check([*command, "play.yml"], directory=self._directory, variables=environment)
         found: dict[str, Any] = json.loads(result.read_text())
         return found
 
     @property
     def pid(self) -> str:
-        return self.host("systemctl", "show", "--value", "--property", "MainPID", "taken").strip()
+        return self.host.check("systemctl", "show", "--value", "--property", "MainPID", "taken")
 
     def serves(self) -> str:
         program = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9100/').read())"
-        return self.host("python3", "-c", program).strip()
+        return self.host.check("python3", "-c", program)
 
 
 @pytest.fixture(params=OLD_ROLES, ids=lambda path: path.name.partition(".tar")[0])
 def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
     (tmp_path / "old").mkdir()
     subprocess.run(["tar", "-xzf", request.param, "-C", tmp_path / "old"], check=True)
-    with container(HOST) as host:
-        yield Service(host, tmp_path / "old" / "roles", tmp_path)
+    yield Service(hosts.up(HOST), tmp_path / "old" / "roles", tmp_path)
+    hosts.down(HOST)
 
 
 def test_a_service_of_an_older_role_is_taken_over(service: Service) -> None:
@@ -122,10 +133,12 @@ def test_a_service_of_an_older_role_is_taken_over(service: Service) -> None:
     service.deploy("three")
     assert service.serves() == "b'three'"
 
-    left = set(service.host("ls", "-A", "/opt/taken").split())
+    left = set(service.host.check("ls", "-A", "/opt/taken").split())
     assert left == {"releases", "environments", "current", "history.jsonl"}
     service.deploy("three", state="absent", remove_data=True)
-    units = service.host("sh", "-c", "ls -A /etc/systemd/system /opt /var/lib/python_service.d")
+    units = service.host.check(
+        "sh", "-c", "ls -A /etc/systemd/system /opt /var/lib/python_service.d"
+    )
     assert "taken" not in units
 
 

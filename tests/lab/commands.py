@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shlex
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from lab import CACHE
@@ -27,14 +30,25 @@ class Result(NamedTuple):
     stderr: str
 
 
-def run(command: Sequence[str], *, text: str = "") -> Result:
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    text: str = "",
+    directory: Path | None = None,
+    variables: Mapping[str, str] = _NONE,
+) -> Result:
     """Run a command to its end, well or not, with ``text`` as its input.
 
-    Raises `LabError` when it has not ended after `LIMIT`.
+    ``variables`` are added to the environment. Raises `LabError` when it has not ended after `LIMIT`.
     """
     try:
         done = subprocess.run(
             command,
+            cwd=directory,
+            env={**os.environ, **variables},
             input=text,
             capture_output=True,
             check=False,
@@ -45,21 +59,30 @@ def run(command: Sequence[str], *, text: str = "") -> Result:
     except subprocess.TimeoutExpired as error:
         said = b"".join(part for part in (error.stdout, error.stderr) if part)
         raise LabError(
-            f"{shlex.join(command)} did not end within {LIMIT} s; it had said:\n"
+            f"{_words(command)} did not end within {LIMIT} s; it had said:\n"
             f"{said.decode(errors='replace')}"
         ) from None
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-def check(command: Sequence[str], *, text: str = "") -> str:
+def check(
+    command: Sequence[str | Path],
+    *,
+    text: str = "",
+    directory: Path | None = None,
+    variables: Mapping[str, str] = _NONE,
+) -> str:
     """Output of a command, without the end of its last line; `LabError` when it fails."""
-    result = run(command, text=text)
+    result = run(command, text=text, directory=directory, variables=variables)
     if result.status != 0:
         raise LabError(
-            f"{shlex.join(command)} failed with status {result.status}:\n"
-            f"{result.stdout}{result.stderr}"
+            f"{_words(command)} failed with status {result.status}:\n{result.stdout}{result.stderr}"
         )
     return result.stdout.rstrip("\r\n")
+
+
+def _words(command: Sequence[str | Path]) -> str:
+    return shlex.join(map(str, command))
 
 
 @contextmanager
