@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -106,10 +108,90 @@ def test_what_is_not_its_own_is_refused(other: Builder, plant: str) -> None:
         other.take(str(path))
 
 
+def test_what_lies_where_no_path_leads_is_refused(other: Builder) -> None:
+    """It would stay the builder's, which the next build is as well."""
+    path = Path(other.directory, "result")
+    path.mkdir()
+    directory = os.open(path, os.O_RDONLY)
+    for _ in range(30):
+        os.mkdir("d" * 200, dir_fd=directory)
+        below = os.open("d" * 200, os.O_RDONLY, dir_fd=directory)
+        os.close(directory)
+        directory = below
+    os.close(directory)
+    programs.run(["chown", "-R", str(other._user), str(path)])
+    with pytest.raises(ServiceError, match=r"cannot be looked at: .*File name too long"):
+        other.take(str(path))
+
+
+#: POSIX ACLs as extended attributes: a version, and then entries of a tag, rights and a number.
+ACL = struct.pack("<I", 2) + b"".join(
+    struct.pack("<HHI", *entry)
+    for entry in (
+        (1, 7, 2**32 - 1),
+        (2, 7, 4242),
+        (4, 7, 2**32 - 1),
+        (16, 7, 2**32 - 1),
+        (32, 0, 2**32 - 1),
+    )
+)
+
+
+@pytest.mark.parametrize("kind", ["access", "default"])
+def test_rights_beside_the_mode_are_taken_away(other: Builder, kind: str) -> None:
+    """Else what root makes in a directory from then on can be written by whomever it names."""
+    path = Path(other.directory, "result")
+    other.run(["sh", "-c", "mkdir result"], {}, "making")
+    try:
+        os.setxattr(path, f"system.posix_acl_{kind}", ACL)
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
+        pytest.skip("the file system has no such rights")
+    other.take(str(path))
+    assert not [name for name in os.listxattr(path) if "acl" in name]
+    assert stat.filemode(path.stat().st_mode) == "drwxr-x---"
+
+
+@pytest.mark.parametrize("part", ["sub", "sub/file"])
+def test_what_somebody_else_puts_in_its_place_meanwhile_is_refused(
+    other: Builder, directory: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """As the service could, whom a package has let into its directories."""
+    others = directory / "others"
+    others.mkdir()
+    (others / "file").write_text("secret")
+    (others / "file").chmod(0o600)
+    other.run(["sh", "-c", "umask 0; mkdir -p result/sub; echo 1 > result/sub/file"], {}, "making")
+    place = Path(other.directory, "result", part)
+    inode = os.lstat(place / "file" if part == "sub" else place).st_ino
+
+    def replacing(look: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+        def look_and_replace(seen: object) -> os.stat_result:
+            status = look(seen)
+            if status.st_ino == inode and status.st_uid == other._user and not place.is_symlink():
+                place.rename(f"{other.directory}/moved")
+                place.symlink_to(others if part == "sub" else others / "file")
+                os.chown(place, 54321, 54321, follow_symlinks=False)
+            return status
+
+        return look_and_replace
+
+    for look in (os.lstat, os.fstat):
+        monkeypatch.setattr(os, look.__name__, replacing(look))
+    with pytest.raises(ServiceError, match="not its own"):
+        other.take(f"{other.directory}/result")
+    monkeypatch.undo()
+    assert place.is_symlink()
+    status = (others / "file").stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (0, 0, 0o600)
+
+
 def test_nobody_is_left_who_could_change_it(other: Builder) -> None:
     path = made(other, "echo 1 > file; (exec sleep 1000 >> file 2>&1 < /dev/null) & true")
     assert path.is_dir()
-    assert programs._processes_of(other._user) == ([], [])
+    # Those in containers of this machine are another's.
+    assert programs._processes_of(other._user)[0] == []
 
 
 def test_what_failed_is_told_in_its_own_words(other: Builder) -> None:

@@ -19,7 +19,7 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..errors import ServiceError
-from ..foreign import last_lines, printable
+from ..foreign import last_lines, printable, shortened
 from ..layout import Layout
 from .files import make_directory
 from .programs import Account, end_processes, run
@@ -29,6 +29,8 @@ from .programs import Account, end_processes, run
 _NUMBERS = range(60578, 61184)
 #: Seconds that pip or a compiler may take: large packages are built from source for hours.
 _PATIENCE = 7200.0
+#: Where rights lie beside the mode, those of what will be made in a directory among them: acl(5).
+_ACCESS = {"system.posix_acl_access", "system.posix_acl_default"}
 
 
 class Builder:
@@ -61,25 +63,35 @@ class Builder:
     def take(self, path: str) -> None:
         """Have root own what it made at ``path``, for the service's group to read and nobody else.
 
-        Raises `ServiceError` for what it did not make, as a hard link to another's file.
+        Raises `ServiceError` for what it did not make, as a hard link to another's file,
+        and for what others put there meanwhile, whom it may have let in.
         """
         self.end_processes()
         for entry in _tree(path):
-            status = os.lstat(entry)
+            self._take_one(entry)
+        for entry in _tree(path):
+            if os.lstat(entry).st_uid != os.geteuid():
+                raise _not_its_own(entry)
+        os.chmod(path, 0o750)
+
+    def _take_one(self, entry: str) -> None:
+        # What was looked at is held, so that nothing else can be put in its place.
+        descriptor = os.open(entry, os.O_PATH | os.O_NOFOLLOW)
+        try:
+            status = os.fstat(descriptor)
             kinds = (stat.S_ISREG, stat.S_ISDIR, stat.S_ISLNK)
             if status.st_uid != self._user or not any(kind(status.st_mode) for kind in kinds):
-                raise ServiceError(
-                    f"a package put something into the virtual environment that is not its own: "
-                    f"{printable(entry)}; find out which, and do without it"
-                )
-        for entry in _tree(path):
+                raise _not_its_own(entry)
+            held = f"/proc/self/fd/{descriptor}"
             # This also takes away what would let others run it with our rights.
-            os.lchown(entry, os.geteuid(), self.group)
-            mode = os.lstat(entry).st_mode
-            if not stat.S_ISLNK(mode):
-                executable = 0o010 if mode & stat.S_IXUSR else 0
-                os.chmod(entry, stat.S_IMODE(mode) & 0o755 | 0o440 | executable)
-        os.chmod(path, 0o750)
+            os.chown(held, os.geteuid(), self.group)
+            if not stat.S_ISLNK(status.st_mode):
+                for attribute in _ACCESS.intersection(os.listxattr(held)):
+                    os.removexattr(held, attribute)
+                executable = 0o010 if status.st_mode & stat.S_IXUSR else 0
+                os.chmod(held, stat.S_IMODE(status.st_mode) & 0o755 | 0o440 | executable)
+        finally:
+            os.close(descriptor)
 
     def end_processes(self) -> None:
         """End all that it started: an open file can be written to, whoever owns it."""
@@ -145,9 +157,25 @@ def _is_mapped(number: int) -> bool:
     return any(first <= number < first + length for first, _, length in ranges)
 
 
+def _not_its_own(entry: str) -> ServiceError:
+    return ServiceError(
+        f"a package put something into the virtual environment that is not its own: "
+        f"{shortened(entry)}; find out which, and do without it"
+    )
+
+
 def _tree(path: str) -> Iterator[str]:
     """A path and all that is below it, no link followed; what is in a directory comes before it."""
-    for directory, folders, files in os.walk(path, topdown=False):
-        for name in [*files, *(name for name in folders if os.path.islink(f"{directory}/{name}"))]:
-            yield os.path.join(directory, name)
-        yield directory
+    directories = [path]
+    for directory in directories:
+        try:
+            with os.scandir(directory) as entries:
+                found = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        except OSError as error:  # as below more directories than a path can name
+            raise ServiceError(
+                f"a package made something that cannot be looked at: {shortened(directory)} "
+                f"({error.strerror}); find out which, and do without it"
+            ) from error
+        directories += (entry for entry, is_directory in found if is_directory)
+        yield from (entry for entry, is_directory in found if not is_directory)
+    yield from reversed(directories)
