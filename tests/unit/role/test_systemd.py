@@ -57,6 +57,12 @@ class TestStatus:
         (call,) = calls(stand_in)
         assert call.endswith(" demo.service demo.socket")
 
+    def test_what_a_service_says_of_itself_is_no_other_property(self, stand_in: Path) -> None:
+        lines = "ready".join(f"{end}MainPID=1" for end in "\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+        says(stand_in, "systemctl", f"MainPID=7\nStatusText={lines}\n")
+        found = Systemd().status(["demo.service"])["demo.service"]
+        assert found == {"MainPID": "7", "StatusText": lines}
+
     def test_nothing_is_asked_about_nothing(self, stand_in: Path) -> None:
         says(stand_in, "systemctl", status=1)
         assert Systemd().status([]) == {}
@@ -188,6 +194,13 @@ class TestJournal:
         found = Systemd().journal(["_PID=1", "--priority", "warning"], 7.0)
         assert found == ["one\nentry", "\ufffda"]
         assert calls(stand_in)[0].endswith(" _PID=1 --priority warning")
+
+    @pytest.mark.parametrize("end", ["\x85", "\u2028", "\u2029"])
+    def test_an_entry_that_holds_other_ends_of_lines(self, stand_in: Path, end: str) -> None:
+        """journald writes them as they are."""
+        entry = {"MESSAGE": f"one{end}entry", "__MONOTONIC_TIMESTAMP": "7"}
+        says(stand_in, "journalctl", json.dumps(entry, ensure_ascii=False) + "\n")
+        assert Systemd().journal([]) == [f"one{end}entry"]
 
     def test_a_flood_is_not_waited_for(
         self, stand_in: Path, monkeypatch: pytest.MonkeyPatch

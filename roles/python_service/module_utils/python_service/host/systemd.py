@@ -67,7 +67,8 @@ class Systemd:
         blocks = shown.stdout.strip("\n").split("\n\n")
         if shown.returncode != 0 or len(blocks) != len(units):
             raise ServiceError(f"systemctl show failed: {printable(shown.stderr.strip())}")
-        pairs = ((line.partition("=") for line in block.splitlines()) for block in blocks)
+        # Other characters that end a line for Python may be in what a service says of itself.
+        pairs = ((line.partition("=") for line in block.split("\n")) for block in blocks)
         return {
             unit: Status({name: value for name, _, value in block})
             for unit, block in zip(units, pairs)
@@ -171,7 +172,7 @@ class Systemd:
         """
         command = ["journalctl", "--boot", "--lines", "20", "--quiet", "--no-pager"]
         command += ["--all", "--output", "json", "--output-fields", "MESSAGE"]
-        lines = run([*command, *matches]).stdout.splitlines()
+        lines = run([*command, *matches]).stdout.split("\n")
         return [message for line in lines for message in _messages(line, since)]
 
     def sync_journal(self) -> None:
