@@ -24,6 +24,8 @@ from python_service.module_utils.python_service.model import Process, Release, V
 from python_service.module_utils.python_service.source import scan
 
 ID, VENV = "0123456789ab", "ba9876543210"
+#: The host's, which only root can change, wherever these tests lie.
+PYTHON = os.path.realpath(sys.executable)
 #: What is called as pip; what it was told lies beside the host.
 PIP = """
 import json, os, sys
@@ -61,7 +63,7 @@ class Made:
         self.write("installer/pip/__main__.py", PIP.format(calls=str(self.calls), does=does))
 
     def release(self, **changes: object) -> Release:
-        made_from = Venv(VENV, sys.executable)
+        made_from = Venv(VENV, PYTHON)
         python = os.path.join(self.layout.venv(VENV), "bin", "python")
         found = Release(
             id=ID,
@@ -143,7 +145,7 @@ def test_pip_is_not_called_where_there_are_no_requirements(made: Made) -> None:
 def test_requirements_are_installed_from_what_came_along(made: Made) -> None:
     made.write("requirements/0.txt", "demo\n")
     made.write("wheelhouse/demo-1-py3-none-any.whl", "")
-    made.stage(made.release(venv=Venv(VENV, sys.executable, require_hashes=True)))
+    made.stage(made.release(venv=Venv(VENV, PYTHON, require_hashes=True)))
     told = made.told()
     for word in ("install", "--require-hashes", "--no-index", "--find-links", "0.txt", os.devnull):
         assert word in told
@@ -168,7 +170,7 @@ def test_a_pip_that_comes_as_a_wheel_is_run_from_it(made: Made) -> None:
 @pytest.mark.parametrize("require_hashes", [True, False])
 def test_a_project_is_installed_beside_its_venv(made: Made, require_hashes: bool) -> None:
     made.write("app/setup.py", "")
-    made_from = Venv(VENV, sys.executable, require_hashes)
+    made_from = Venv(VENV, PYTHON, require_hashes)
     made.stage(made.release(project=True, venv=made_from))
     assert os.path.isdir(os.path.join(made.layout.release(ID), "lib"))
     assert "--no-deps" in made.told()
@@ -326,6 +328,35 @@ class TestWhatPackagesBring:
         with pytest.raises(ServiceError):
             made.stage(made.release())
         assert not [command for command in by_us if command[0].startswith(made.layout.base)]
+
+    def test_another_program_of_roots_in_the_place_of_the_interpreter(
+        self, made: Made, by_us: list[list[str]]
+    ) -> None:
+        python = f"{made.layout.venv(VENV)}/bin/python"
+        self.pip(made, f"import os; os.unlink({python!r}); os.symlink('/usr/bin/env', {python!r})")
+        with pytest.raises(ServiceError, match="a package put something else than"):
+            made.stage(made.release())
+        assert {command[0] for command in by_us} == {PYTHON}
+
+    def test_links_among_what_a_project_installs(self, made: Made) -> None:
+        """Root's compiler would write through the one, and publish what the other leads to."""
+        elsewhere = made.directory / "elsewhere"
+        elsewhere.mkdir()
+        secret = made.directory / "settings.py"
+        secret.write_text("PASSWORD = 's3cret'")
+        made.write("app/setup.py", "")
+        made.pip(
+            "target = sys.argv[sys.argv.index('--target') + 1]\n"
+            "os.mkdir(f'{target}/evil')\n"
+            "open(f'{target}/evil/os.py', 'w').close()\n"
+            f"os.symlink({str(elsewhere)!r}, f'{{target}}/evil/__pycache__')\n"
+            f"os.symlink({str(secret)!r}, f'{{target}}/stolen.py')\n"
+        )
+        made.stage(made.release(project=True))
+        library = Path(made.layout.release(ID), "lib")
+        assert os.listdir(elsewhere) == []
+        assert b"s3cret" not in b"".join(path.read_bytes() for path in library.rglob("*.pyc"))
+        assert [path.name for path in Path(made.layout.app(ID), "__pycache__").iterdir()]
 
     def test_what_an_interpreter_runs_when_it_starts(
         self, made: Made, by_us: list[list[str]]

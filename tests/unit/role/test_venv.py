@@ -14,10 +14,8 @@ from python_service.module_utils.python_service.host.builder import Builder
 from python_service.module_utils.python_service.layout import Layout
 from python_service.module_utils.python_service.model import Venv
 
-#: Says its version, and otherwise is the Python of these tests.
-PYTHON = (
-    '#!/bin/sh\ncase "$*" in *sys.version_info*) echo {version} ;; *) exec {python} "$@" ;; esac\n'
-)
+#: Says its version and where it is, and otherwise is the Python of these tests.
+PYTHON = '#!/bin/sh\ncase "$*" in *sys.version_info*) echo {version} $0 ;; *) exec {python} "$@" ;; esac\n'
 #: Fails with what pip asks itself, in its own process and in one that it starts to build something.
 PIP = """
 import subprocess, sys
@@ -45,7 +43,7 @@ def test_pip_does_without_distutils_where_it_would_not_by_itself(
     pip.mkdir(parents=True)
     (pip / "__main__.py").write_text(PIP)
     builder = Builder(os.geteuid(), os.getegid(), str(tmp_path))
-    made_from = Venv("env", "/usr/bin/python3")
+    made_from = Venv("env", str(interpreter))
     with pytest.raises(ServiceError) as raised:
         venv.install(layout, made_from, str(tmp_path / "incoming"), ["demo"], builder)
     assert str(raised.value) == f"pip failed:\n  {told}\n  {told}"

@@ -92,10 +92,9 @@ def _place(layout: Layout, release: Release, incoming: str, builder: Builder) ->
     share(whole, builder.group, 0o750)
     final = layout.release(release.id)
     if release.project:
-        _install_project(layout, release, incoming, builder)
-        os.rename(os.path.join(builder.directory, "lib"), os.path.join(whole, "lib"))
+        os.rename(_install_project(layout, release, incoming, builder), os.path.join(whole, "lib"))
     os.rename(app, os.path.join(whole, "app"))
-    venv.compile_source(layout, release.venv, whole, final)
+    venv.compile_source(layout, release.venv, os.path.join(whole, "app"), layout.app(release.id))
     _check_programs(layout, release, whole)
     write_release(whole, release)
     # A power failure must not leave a release of empty files under its final name.
@@ -105,18 +104,23 @@ def _place(layout: Layout, release: Release, incoming: str, builder: Builder) ->
     os.rename(whole, final)
 
 
-def _install_project(layout: Layout, release: Release, incoming: str, builder: Builder) -> None:
-    """Build and install the source itself, beside the venv that it shares with others."""
+def _install_project(layout: Layout, release: Release, incoming: str, builder: Builder) -> str:
+    """Build and install the source itself, beside the venv that it shares with others; where it is then."""
+    # They lie where the builder can neither replace them nor have others do it.
+    copy, target = (os.path.join(incoming, name) for name in ("project", "lib"))
     # Build systems leave things in the directory that they build.
-    copy, target = (os.path.join(builder.directory, name) for name in ("project", "lib"))
     shutil.copytree(os.path.join(incoming, "app"), copy, symlinks=True)
-    builder.give(copy)
-    options = ["--no-deps", "--no-compile", "--target", target, copy]
+    os.mkdir(target, 0o700)
+    for path in (copy, target):
+        builder.give(path)
+    # It is compiled by pip, and not by us: its directories may be links to anywhere.
+    options = ["--no-deps", "--target", target, copy]
     if release.venv.require_hashes:
         # Nothing that no hash vouches for: the build system is among the requirements.
         options.insert(0, "--no-build-isolation")
     venv.install(layout, release.venv, incoming, options, builder)
     builder.take(target)
+    return target
 
 
 def _check_programs(layout: Layout, release: Release, whole: str) -> None:

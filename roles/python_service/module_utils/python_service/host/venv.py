@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+from typing import NamedTuple
 
 from ..errors import ServiceError
 from ..layout import Layout
@@ -26,7 +27,7 @@ from .trust import weakness
 #: Seconds that compiling the largest of sources may take.
 _PATIENCE = 3600.0
 _WITHOUT_DISTUTILS = "import sysconfig; sysconfig._PIP_USE_SYSCONFIG = True\n"
-_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
+_WHICH = "import os, sys; print('%d.%d' % sys.version_info[:2], os.path.realpath(sys.executable))"
 
 
 def is_whole(layout: Layout, venv: str) -> bool:
@@ -39,10 +40,11 @@ def is_whole(layout: Layout, venv: str) -> bool:
     if mark is None:
         return False
     try:
-        made_for = json.loads(mark)["version"]
+        facts = json.loads(mark)
+        made_for, made_from = facts["version"], Venv(venv, str(facts["python"]))
     except (ValueError, KeyError, TypeError):
         return False
-    return bool(_version(layout, venv) == made_for)
+    return bool(_version(layout, made_from) == made_for)
 
 
 def build(layout: Layout, venv: Venv, incoming: str, builder: Builder) -> None:
@@ -67,7 +69,12 @@ def build(layout: Layout, venv: Venv, incoming: str, builder: Builder) -> None:
             options = ["--requirement", os.path.join(incoming, "requirements", "0.txt")]
             install(layout, venv, incoming, options, builder)
         builder.take(path)
-        version = _version(layout, venv.id)
+        version = _version(layout, venv)
+        if version is None:
+            raise ServiceError(
+                f"a package put something else than {venv.python} into the place of the virtual "
+                "environment's interpreter; find out which it was, and do without it"
+            )
         _add_handler(layout, venv, version, os.path.join(incoming, "handler", "systemd_handler"))
         facts = {"id": venv.id, "python": venv.python, "version": version}
         os.sync()
@@ -90,7 +97,7 @@ def install(
     command = [os.path.join(layout.venv(venv.id), "bin", "python"), pip, "install"]
     command += ["--no-input", "--no-cache-dir", "--progress-bar", "off", "--retries", "2"]
     command += ["--no-warn-script-location"]
-    if _version(layout, venv.id) == "3.9":
+    if _version(layout, venv) == "3.9":
         # Debian 11 has distutils in a package of its own. This is how a distribution tells pip to
         # do without; it has to reach the pips as well that a pip runs to build something.
         helper = os.path.join(incoming, "helper")
@@ -117,18 +124,19 @@ def compile_source(layout: Layout, venv: Venv, directory: str, final: str) -> No
     """Compile the Python files below ``directory``, which will lie at ``final``.
 
     The service cannot write there: without this, every start would compile
-    them anew. A file that cannot be compiled is the program's own affair.
+    them anew. A file that cannot be compiled is the program's own affair. What
+    packages made must not be below it: the compiler writes and reads through links.
     """
-    _compile(layout, venv.id, ["-s", directory, "-p", final, directory])
+    _compile(layout, venv, ["-s", directory, "-p", final, directory])
 
 
-def _compile(layout: Layout, venv: str, options: list[str]) -> None:
-    python = _interpreter(layout, venv)
-    if python:
-        run([python, "-I", "-S", "-m", "compileall", "-q", *options], limit=_PATIENCE)
+def _compile(layout: Layout, venv: Venv, options: list[str]) -> None:
+    found = _interpreter(layout, venv)
+    if found:
+        run([found.path, "-I", "-S", "-m", "compileall", "-q", *options], limit=_PATIENCE)
 
 
-def _add_handler(layout: Layout, venv: Venv, version: str | None, handler: str) -> None:
+def _add_handler(layout: Layout, venv: Venv, version: str, handler: str) -> None:
     """Put the role's own package into a venv that only root can change any more."""
     path = layout.venv(venv.id)
     packages = os.path.join(path, "lib", f"python{version}", "site-packages")
@@ -145,7 +153,7 @@ def _add_handler(layout: Layout, venv: Venv, version: str | None, handler: str) 
     remove(startup)
     # What `pip install` of the package puts there: it does nothing until $SYSTEMD_HANDLER asks.
     shutil.copyfile(os.path.join(package, "startup.pth"), startup)
-    _compile(layout, venv.id, [package])
+    _compile(layout, venv, [package])
 
 
 def _mark(layout: Layout, venv: str) -> str:
@@ -153,30 +161,33 @@ def _mark(layout: Layout, venv: str) -> str:
     return os.path.join(layout.venv(venv), "environment.json")
 
 
-def _interpreter(layout: Layout, venv: str) -> str | None:
-    """The interpreter that a venv was made from, which is the host's; None where it is none that root may run.
+class _Interpreter(NamedTuple):
+    """The real path of one, and its version as far as it names directories, ``3.11``."""
 
-    What is in the venv is what packages made of it: its ``bin/python`` and
-    the ``pyvenv.cfg`` that says where the standard library is.
+    path: str
+    version: str
+
+
+def _interpreter(layout: Layout, venv: Venv) -> _Interpreter | None:
+    """The host's interpreter that a venv runs; None where it is not the one that it was to be made from.
+
+    What is in the venv is what packages made of it: its ``bin/python``, which may be a
+    link to any program of root's, and the ``pyvenv.cfg`` that says where the standard
+    library is. So nothing in it is run.
     """
-    base = os.path.realpath(layout.base)
-    python = os.path.realpath(os.path.join(layout.venv(venv), "bin", "python"))
-    if (
-        os.path.commonpath([base, python]) == base
-        or weakness(python)
-        or not os.access(python, os.X_OK)
-    ):
-        return None
-    return python
-
-
-def _version(layout: Layout, venv: str) -> str | None:
-    """Version of the venv's interpreter as far as it names directories, ``3.11``."""
-    python = _interpreter(layout, venv)
-    if python is None:
+    if weakness(venv.python):
         return None
     try:
-        said = run([python, "-I", "-S", "-c", _VERSION]).stdout.strip()
+        said = run([venv.python, "-I", "-S", "-c", _WHICH]).stdout.rstrip("\n")
     except OSError:
         return None
-    return said if re.fullmatch(r"3\.\d+", said) else None
+    version, _, path = said.partition(" ")
+    if not re.fullmatch(r"3\.\d+", version) or weakness(path):
+        return None
+    python = os.path.realpath(os.path.join(layout.venv(venv.id), "bin", "python"))
+    return _Interpreter(path, version) if python == path else None
+
+
+def _version(layout: Layout, venv: Venv) -> str | None:
+    found = _interpreter(layout, venv)
+    return found.version if found else None
