@@ -16,6 +16,7 @@ from python_service.module_utils.python_service.host import preflight, record
 from python_service.module_utils.python_service.host.decide import Desired
 from python_service.module_utils.python_service.host.lock import locked
 from python_service.module_utils.python_service.host.preflight import Needs, look
+from python_service.module_utils.python_service.host.programs import run
 from python_service.module_utils.python_service.host.trust import weakness
 from python_service.module_utils.python_service.model import Release
 
@@ -189,6 +190,26 @@ class TestPython:
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
         return str(path)
+
+    def test_packages_that_it_has_are_not_run(
+        self, host: FakeHost, release: Release, directory: Path
+    ) -> None:
+        """As those of another service, whose virtual environment it is of."""
+        run(
+            [
+                os.path.realpath(sys.executable),
+                "-I",
+                "-m",
+                "venv",
+                "--without-pip",
+                str(directory / "venv"),
+            ]
+        )
+        (packages,) = (directory / "venv" / "lib").glob("python3*/site-packages")
+        (packages / "tell.pth").write_text(f"import os; os.mkdir({str(directory / 'ran')!r})\n")
+        answer = found(host, release, python=f"{directory}/venv/bin/python")
+        assert answer["python"] == list(sys.version_info[:3])
+        assert not (directory / "ran").exists()
 
     def test_one_that_others_could_change_is_not_run(
         self, host: FakeHost, release: Release, directory: Path

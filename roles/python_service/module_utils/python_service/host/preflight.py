@@ -191,7 +191,8 @@ def _python(python: str) -> tuple[tuple[int, ...], list[str]]:
         words = f"root would run {python}, and {untrusted}; name an interpreter that only root can change"
         return (), [f"python_service_python: {words}"]
     try:
-        result = run([python, "-I", "-c", _PROBE])
+        # Without its packages, whose code would be run where it is itself of a virtual environment.
+        result = run([python, "-I", "-S", "-c", _PROBE])
     except OSError as error:
         others = sorted(
             glob.glob("/usr/bin/python3*[0-9]") + glob.glob("/usr/local/bin/python3*[0-9]")
