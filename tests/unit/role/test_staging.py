@@ -278,6 +278,15 @@ class TestWhole:
         Path(made.layout.venv(VENV), "environment.json").unlink()
         assert not venv.is_whole(made.layout, VENV)
 
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+    def test_a_mark_that_a_package_made(self, made: Made) -> None:
+        """Its making was cut off before root took it over, and the builder can still write to it."""
+        made.stage(made.release())
+        os.chown(made.layout.venv(VENV), 60578, -1)
+        assert not venv.is_whole(made.layout, VENV)
+        made.stage(made.release())
+        assert os.stat(made.layout.venv(VENV)).st_uid == 0
+
     def test_a_python_that_is_gone(self, made: Made) -> None:
         made.stage(made.release())
         python = Path(made.layout.venv(VENV), "bin", "python")
@@ -288,7 +297,7 @@ class TestWhole:
 
     def test_a_python_of_another_version(self, made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
         # Everybody may write to where tests make their files.
-        monkeypatch.setattr(venv, "weakness", lambda _path: None)
+        monkeypatch.setattr(venv, "weakness", lambda *_: None)
         made.stage(made.release())
         other = made.directory / "python3.99"
         other.write_text("#!/bin/sh\necho 3.99\n")

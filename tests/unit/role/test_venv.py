@@ -31,7 +31,7 @@ def test_pip_does_without_distutils_where_it_would_not_by_itself(
     version: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Everybody may write to where tests make their files.
-    monkeypatch.setattr(venv, "weakness", lambda _path: None)
+    monkeypatch.setattr(venv, "weakness", lambda *_: None)
     layout = Layout(str(tmp_path / "opt"), "demo")
     python = Path(layout.venv("env")) / "bin" / "python"
     python.parent.mkdir(parents=True)

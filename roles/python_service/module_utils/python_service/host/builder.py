@@ -11,6 +11,7 @@ nobody is left who could change it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import grp
 import os
@@ -86,8 +87,7 @@ class Builder:
             # This also takes away what would let others run it with our rights.
             os.chown(held, os.geteuid(), self.group)
             if not stat.S_ISLNK(status.st_mode):
-                for attribute in _ACCESS.intersection(os.listxattr(held)):
-                    os.removexattr(held, attribute)
+                _remove_access_lists(held)
                 executable = 0o010 if status.st_mode & stat.S_IXUSR else 0
                 os.chmod(held, stat.S_IMODE(status.st_mode) & 0o755 | 0o440 | executable)
         finally:
@@ -155,6 +155,17 @@ def _is_mapped(number: int) -> bool:
     with open("/proc/self/uid_map", encoding="ascii") as file:
         ranges = [tuple(map(int, line.split())) for line in file]
     return any(first <= number < first + length for first, _, length in ranges)
+
+
+def _remove_access_lists(path: str) -> None:
+    try:
+        found = os.listxattr(path)
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
+        return  # the file system knows no such thing
+    for attribute in _ACCESS.intersection(found):
+        os.removexattr(path, attribute)
 
 
 def _not_its_own(entry: str) -> ServiceError:

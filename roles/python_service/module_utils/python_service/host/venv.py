@@ -34,10 +34,11 @@ def is_whole(layout: Layout, venv: str) -> bool:
     """Whether a venv is complete, and still made from the Python that it runs.
 
     After an upgrade of the host's Python its packages lie where the new one
-    does not look.
+    does not look. Where its making was cut off, a package may have marked it.
     """
-    mark = read(_mark(layout, venv))
-    if mark is None:
+    path = _mark(layout, venv)
+    mark = read(path)
+    if mark is None or weakness(path, layout.host):
         return False
     try:
         facts = json.loads(mark)
