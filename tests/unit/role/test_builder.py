@@ -57,9 +57,22 @@ def test_it_has_no_name_and_no_rights(other: Builder) -> None:
     path = made(other, f"({FACTS}) > facts; ! cat /etc/shadow")
     user, groups, rights, directories = (path / "facts").read_text().splitlines()
     assert int(user) in range(60578, 61184)
-    assert groups == "12345"
+    assert groups == f"{user} 12345"
     assert rights.split() == ["NoNewPrivs:", "1"]
     assert directories == " ".join([other.directory, other.directory, f"{other.directory}/result"])
+
+
+def test_what_is_installed_from_is_for_it_and_not_for_the_service(
+    other: Builder, directory: Path
+) -> None:
+    incoming = directory / "incoming"
+    incoming.mkdir()
+    (incoming / "requirements").write_text("https://me:s3cret@index.example/x.whl")
+    other.admit(str(incoming))
+    other.run(["cat", str(incoming / "requirements")], {}, "reading")
+    service = programs.Account(4321, 12345)
+    refused = programs.run(["cat", str(incoming / "requirements")], account=service)
+    assert "Permission denied" in refused.stderr
 
 
 def test_two_builds_at_once_are_two_accounts(layout: Layout, directory: Path) -> None:

@@ -35,14 +35,14 @@ _ACCESS = {"system.posix_acl_access", "system.posix_acl_default"}
 
 
 class Builder:
-    """The account, which is in the group of the service, and ``directory``, which is its own."""
+    """The account, which is also in the group of the service, and ``directory``, which is its own."""
 
     def __init__(self, user: int, group: int, directory: str) -> None:
         self.group = group
         self.directory = directory
         self._user = user
         # Where we are not root, as in tests, there is nobody else to be.
-        self._account = Account(user, group) if user != os.geteuid() else None
+        self._account = Account(user, user, (group,)) if user != os.geteuid() else None
 
     def run(self, command: Sequence[str], more: Mapping[str, str], step: str) -> None:
         """Run a command with ``more`` variables; raise `ServiceError` with its last words where it fails."""
@@ -55,6 +55,12 @@ class Builder:
             lines = (result.stdout + result.stderr).strip().splitlines()
             words = "\n".join(f"  {line}" for line in last_lines(lines[-25:]))
             raise ServiceError(f"{printable(step)} failed:\n{words}")
+
+    def admit(self, path: str) -> None:
+        """Let it, and nobody else but root, into a directory of root's."""
+        if self._account:
+            os.chown(path, -1, self._account.group)
+        os.chmod(path, 0o710)
 
     def give(self, path: str) -> None:
         """Give it what lies at ``path``, which is root's until then."""

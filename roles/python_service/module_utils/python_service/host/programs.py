@@ -25,10 +25,11 @@ _END = 60.0
 
 
 class Account(NamedTuple):
-    """Numbers of a user and a group that a command is run as, and of no other group."""
+    """Numbers of a user and a group that a command is run as, and of the ``others`` of its groups."""
 
     user: int
     group: int
+    others: tuple[int, ...] = ()
 
 
 def run(
@@ -59,7 +60,7 @@ def run(
             preexec_fn=_end_with_us if account is None else _end_with_us_and_gain_nothing,
             user=account.user if account else None,
             group=account.group if account else None,
-            extra_groups=[] if account else None,
+            extra_groups=account.others if account else None,
             check=False,
         )
     except subprocess.TimeoutExpired as error:

@@ -49,8 +49,9 @@ def stage(layout: Layout, release: Release, archive: str | None, accounts: Accou
     group = _group(release, accounts)
     try:
         unpack(archive, incoming)
-        share(incoming, group, 0o710)
         with borrowed(layout, group, os.path.join(incoming, "build")) as builder:
+            # What is installed from may hold passwords of indexes, which the service is not to see.
+            builder.admit(incoming)
             if not venv.is_whole(layout, release.venv.id):
                 venv.build(layout, release.venv, incoming, builder)
             venv.open_to(layout, release.venv.id, group)
