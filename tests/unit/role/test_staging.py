@@ -279,9 +279,14 @@ class TestWhole:
         assert not venv.is_whole(made.layout, VENV)
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
-    def test_a_mark_that_a_package_made(self, made: Made) -> None:
+    @pytest.mark.parametrize("kind", ["right", "pipe"])
+    def test_a_mark_that_a_package_made(self, made: Made, kind: str) -> None:
         """Its making was cut off before root took it over, and the builder can still write to it."""
         made.stage(made.release())
+        if kind == "pipe":  # whoever reads it waits for ever
+            mark = Path(made.layout.venv(VENV), "environment.json")
+            mark.unlink()
+            os.mkfifo(mark)
         os.chown(made.layout.venv(VENV), 60578, -1)
         assert not venv.is_whole(made.layout, VENV)
         made.stage(made.release())

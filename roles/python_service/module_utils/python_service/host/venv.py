@@ -37,8 +37,8 @@ def is_whole(layout: Layout, venv: str) -> bool:
     does not look. Where its making was cut off, a package may have marked it.
     """
     path = _mark(layout, venv)
-    mark = read(path)
-    if mark is None or weakness(path, layout.host):
+    mark = None if weakness(path, layout.host) else read(path)
+    if mark is None:
         return False
     try:
         facts = json.loads(mark)
