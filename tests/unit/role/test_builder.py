@@ -210,3 +210,8 @@ def test_nobody_is_left_who_could_change_it(other: Builder) -> None:
 def test_what_failed_is_told_in_its_own_words(other: Builder) -> None:
     with pytest.raises(ServiceError, match=r"making failed:\n  no \\x1b\[2J"):
         other.run(["sh", "-c", r"printf 'no \033[2J'; exit 3"], {}, "making")
+
+
+def test_a_signal_that_ended_it_is_told(other: Builder) -> None:
+    with pytest.raises(ServiceError, match=r"making failed:\n  it was ended by SIGKILL"):
+        other.run(["sh", "-c", "kill -9 $$"], {}, "making")

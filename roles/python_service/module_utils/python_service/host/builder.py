@@ -16,6 +16,7 @@ import fcntl
 import grp
 import os
 import pwd
+import signal
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -53,6 +54,8 @@ class Builder:
         result = run(command, environment, _PATIENCE, self._account, self.directory)
         if result.returncode != 0:
             lines = (result.stdout + result.stderr).strip().splitlines()
+            if result.returncode < 0:
+                lines.append(f"it was ended by {signal.Signals(-result.returncode).name}")
             words = "\n".join(f"  {line}" for line in last_lines(lines[-25:]))
             raise ServiceError(f"{printable(step)} failed:\n{words}")
 
