@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from builders import ORIGIN, contents, release, settings, source
@@ -10,7 +12,12 @@ from python_service.module_utils.python_service.controller.release import (
     describe,
 )
 from python_service.module_utils.python_service.controller.requirements import Project
-from python_service.module_utils.python_service.model import Health, Release
+from python_service.module_utils.python_service.model import (
+    Health,
+    Release,
+    release_from_json,
+    release_to_json,
+)
 from python_service.module_utils.python_service.source import DIRECTORY, Entry, Source
 
 SERVE = Project((), frozenset({"serve"}))
@@ -85,11 +92,40 @@ def test_a_project_has_its_own_programs_and_packages() -> None:
     assert f"PYTHONPATH={lib}" in directives(made, "Environment")
 
 
+def test_a_health_check_arrives_at_the_host_as_it_is() -> None:
+    health = {
+        "url": "http://localhost/",
+        "status": [200, 204],
+        "headers": {"Host": "shop.example", "X-Number": 5},
+        "socket": "/run/demo/http.sock",
+    }
+    made = release(health=health)
+    assert release_from_json(json.loads(json.dumps(release_to_json(made)))) == made
+    (process,) = made.processes
+    assert process.health == Health(
+        timeout=30,
+        url="http://localhost/",
+        status=(200, 204),
+        headers={"Host": "shop.example", "X-Number": "5"},
+        socket="/run/demo/http.sock",
+    )
+    assert made.id != release(health={**health, "status": 204}).id
+
+
+def test_a_health_check_of_an_older_release_is_read() -> None:
+    data = release_to_json(release(health={"url": "http://x/", "status": 204}))
+    old = {"timeout": 30.0, "url": "http://x/", "status": 204, "command": None}
+    data["processes"][0]["health"] = old
+    assert release_from_json(data).processes[0].health == Health(
+        timeout=30, url="http://x/", status=(204,)
+    )
+
+
 def test_a_release_says_how_it_is_proven() -> None:
     (process,) = release(settle=1.5).processes
     assert (process.unit, process.settle, process.health) == ("demo.service", 1.5, None)
     (process,) = release(health={"url": "http://127.0.0.1/"}).processes
-    assert process.health == Health(timeout=30, url="http://127.0.0.1/", status=200)
+    assert process.health == Health(timeout=30, url="http://127.0.0.1/", status=(200,))
     (process,) = release(health={"command": "check it", "timeout": 5}).processes
     assert process.health == Health(timeout=5, command="check it")
     (process,) = release(health={"command": "./check it"}).processes

@@ -47,6 +47,16 @@ def test_what_systemd_and_programs_can_take_is_no_problem() -> None:
     )
     validate("main", given(health={"command": "curl --fail http://127.0.0.1/"}), ())
     validate("main", given(health={"url": "https://[::1]:8443/a?b=%20#c", "timeout": 86400}), ())
+    headers = {"Host": "shop.example", "X-Number": 5}
+    web = {"url": "http://localhost/", "status": [200, 204], "headers": headers}
+    validate("main", given(health={**web, "socket": "/run/demo/http.sock"}), ())
+    for command in (
+        "python -m demo $OPTIONS ${PORT} --bind=0.0.0.0:${PORT} $STATE_DIRECTORY '$PORT' $$ a$$B",
+        "python main.py '&&' \">\" --re=^a$ a|b x~y \"~\" -c 'import a; b(`c`)' $",
+        "/bin/sh -c 'cd x && A=1 exec python -m demo --port=$PORT > $STATE_DIRECTORY/log'",
+    ):
+        validate("main", given(command=command), ())
+    validate("main", given(health={"command": "/bin/sh -c 'curl :$PORT | grep x'"}), ())
     for refused in (False, "no", 0, "off", ""):
         validate("main", given(unit_options={"Unit": {"RefuseManualStop": refused}}), ())
 
@@ -177,11 +187,74 @@ def test_what_systemd_and_programs_can_take_is_no_problem() -> None:
                 *("http://", "http:///path", "http://:80/", "http:x", "//x/", "file:///etc/passwd"),
             )
         ),
+        ({"health": {"url": "http://x/", "status": []}}, "status is an empty list"),
+        ({"health": {"url": "http://x/", "status": [200, "204"]}}, "status '204' is none of HTTP"),
+        (
+            {"health": {"url": "http://x/", "headers": "Host: x"}},
+            "headers is a string; write {Host",
+        ),
+        *(
+            ({"health": {"url": "http://x/", "headers": headers}}, words)
+            for headers, words in (
+                ({"Ho st": "x"}, "headers: 'Ho st' is not the name of a header"),
+                ({5: "x"}, "headers: 5 is not the name of a header"),
+                ({"Host": None}, "headers: Host is empty; write a string or a number"),
+                ({"Host": True}, "headers: Host is a boolean; write a string or a number"),
+                ({"Host": "x\r\nA: b"}, "headers: Host can hold printable ASCII alone"),
+                ({"Host": "é"}, "headers: Host can hold printable ASCII alone"),
+                ({"AUTHORIZATION": "x"}, "headers: AUTHORIZATION holds a secret, which anyone"),
+            )
+        ),
+        ({"health": {"command": "x", "headers": {"Host": "x"}}}, "headers goes with url"),
+        ({"health": {"command": "x", "socket": "/run/x"}}, "socket goes with url"),
+        *(
+            ({"health": {"url": "http://x/", "socket": path}}, "cannot be used; write the absolute")
+            for path in ("x.sock", "/run/../x", "/run/x y", "/" + "x" * 107, 5, None, "", "/")
+        ),
+        ({"health": {"url": "https://x/", "socket": "/run/x"}}, "with a socket, url begins with"),
+        ({"health": {"command": "curl :$PORT"}}, "command: no shell reads it: $PORT would stay"),
+        (
+            {"health": {"command": "curl :${PORT}"}},
+            "command: no shell reads it: ${PORT} would stay",
+        ),
+        ({"health": {"command": "curl x | grep y"}}, "would be given |; write /bin/sh -c 'exec …'"),
+        *(
+            ({"command": command}, f"python_service_command: no shell reads it: {words}")
+            for command, words in (
+                ("python a.py && python b.py", "the program would be given &&; write /bin/sh -c"),
+                ("python a.py || true", "the program would be given ||; "),
+                ("python a.py | tee x", "the program would be given |; "),
+                ("python a.py > log", "the program would be given >; "),
+                ("python a.py >>log", "the program would be given >>log; "),
+                ("python a.py 2>&1", "the program would be given 2>&1; "),
+                ("python a.py 2>/dev/null", "the program would be given 2>/dev/null; "),
+                ("python a.py < in", "the program would be given <; "),
+                ("python a.py &", "the program would be given &; "),
+                ("python a.py; python b.py", "the program would be given a.py;; "),
+                ("cd /srv/x && python a.py", "cd is a shell's own, and no program; the source is"),
+                ("export A=1", "export is a shell's own, and no program; write the variable into"),
+                (". venv/bin/activate", ". is a shell's own, and no program; the virtual"),
+                ("A=1 B=2 python a.py", "A= sets no variable; write it into python_service_env"),
+                ("python `cat x`", "`cat would not be run; "),
+                ("python $(cat x)", "$(cat would not be run; "),
+                ("python ~/a.py", "~/a.py would stay as it is; write the whole path"),
+                ("~me/run", "~me/run would stay as it is; write the whole path"),
+                ("gunicorn --bind 0.0.0.0:$PORT a", "$PORT would stay as it is within a word; "),
+                (
+                    "gunicorn --bind=$HOST:80 a",
+                    "$HOST would stay as it is within a word; write ${HOST}",
+                ),
+            )
+        ),
+        (
+            {"name": "python_service"},
+            "'python_service' is the role's: its locks are in /run/python",
+        ),
         ({"health": {"url": "http://me:pw@x/"}}, "url holds a name or password"),
         ({"health": {"url": "http://me@x/"}}, "url holds a name or password"),
         *(
             ({"health": {"url": "http://x/", "status": status}}, f"status {status!r} is none of")
-            for status in (0, 99, 600, 200.5, True, None, [200])
+            for status in (0, 99, 600, 200.5, True, None)
         ),
         *(
             ({"health": {"url": "http://x/", "timeout": timeout}}, f"timeout {timeout!r} is not a")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .source import combined_digest
@@ -18,15 +18,18 @@ _NAMED_RELEASE = re.compile(rf"^Environment={RELEASE_FIELD}=(\w+)$", re.MULTILIN
 
 @dataclass(frozen=True)
 class Health:
-    """What a process that is up must answer: ``url`` with ``status``, or ``command`` with 0.
+    """What a process that is up must answer: ``url`` with one of ``status``, or ``command`` with 0.
 
-    ``timeout`` is in seconds, from the moment at which the process is up.
+    ``timeout`` is in seconds, from the moment at which the process is up. ``headers`` are
+    sent along. With a ``socket``, the path of a Unix socket, that is where ``url`` is asked for.
     """
 
     timeout: float
     url: str | None = None
-    status: int = 200
+    status: tuple[int, ...] = (200,)
     command: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    socket: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,4 +114,10 @@ def release_from_json(data: Mapping[str, Any]) -> Release:
 
 def _process(data: Mapping[str, Any]) -> Process:
     health = data["health"]
-    return Process(**{**data, "health": Health(**health) if health else None})
+    return Process(**{**data, "health": _health(health) if health else None})
+
+
+def _health(data: Mapping[str, Any]) -> Health:
+    status = data["status"]
+    # Releases of before 0.2 have one number.
+    return Health(**{**data, "status": tuple(status) if isinstance(status, list) else (status,)})

@@ -14,6 +14,26 @@ _PROGRAM = re.compile(r"(\./|/)?[A-Za-z0-9_][A-Za-z0-9._+-]*(/[A-Za-z0-9_][A-Za-
 #: A word with its quotes. Spaces and tabs alone part words, whatever else Unicode calls a space.
 _WORD = re.compile(r"""(?:[^ \t"'\\]|\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')+""")
 _PREFIXES = "-@:+!|"
+#: What joins and redirects commands in a shell.
+_SHELLS_OWN = re.compile(r"&&?|\|\|?|\|&|(\d|&)?(>>?|<<?<?)&?\S*|.+;")
+#: Words of a shell that are no programs, and what does the same here.
+_BUILTINS = {
+    "cd": "the source is the working directory, and WorkingDirectory in python_service_unit_options sets another",
+    "export": "write the variable into python_service_environment",
+    "set": "write variables into python_service_environment",
+    "unset": "UnsetEnvironment in python_service_unit_options does it",
+    "source": "the virtual environment is in use without it, and variables go into python_service_environment",
+    ".": "the virtual environment is in use without it, and variables go into python_service_environment",
+    "exec": "leave it out",
+    "eval": "leave it out",
+    "ulimit": "directives such as LimitNOFILE in python_service_unit_options do it",
+    "umask": "UMask in python_service_unit_options does it",
+}
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*")
+_VARIABLE = re.compile(r"\$\{?[A-Za-z_]\w*\}?")
+#: A variable within a word, without braces; a $ before it would take it for text.
+_WITHIN = re.compile(r"(?<!\$)(?:\$\$)*(\$([A-Za-z_][A-Za-z0-9_]*))")
+_IN_A_SHELL = "write /bin/sh -c 'exec …' around the command"
 
 
 class Program(NamedTuple):
@@ -33,6 +53,41 @@ class Program(NamedTuple):
 def words_of(command: str) -> list[str]:
     """The words of a command as ``ExecStart=`` splits them, for looking at only."""
     return shlex.split(command)
+
+
+def shell_problem(command: str, *, expands: bool = True) -> str | None:
+    """What in a command only a shell would do as it is meant, and what to write instead, if there is such.
+
+    What stands in quotes is meant for the program. systemd ``expands`` variables of the
+    unit in ``ExecStart=``: ``$A`` as a word of its own, and ``${A}`` anywhere (systemd.service(5),
+    "Command lines").
+    """
+    words = [word[0] for word in _WORD.finditer(command)]
+    first = words[0] if words else ""
+    if _ASSIGNMENT.fullmatch(first):
+        return (
+            f"{first.partition('=')[0]}= sets no variable; write it into python_service_environment"
+        )
+    if first in _BUILTINS:
+        return f"{first} is a shell's own, and no program; {_BUILTINS[first]}"
+    said = (_word_problem(word, expands=expands) for word in words if not re.search("[\"']", word))
+    return next((words for words in said if words), None)
+
+
+def _word_problem(word: str, *, expands: bool) -> str | None:
+    if _SHELLS_OWN.fullmatch(word):
+        return f"the program would be given {word}; {_IN_A_SHELL}, or {word!r} if the program is to get it"
+    if word.startswith("~"):
+        return f"{word} would stay as it is; write the whole path"
+    if re.search(r"`|\$\(", word):
+        return f"{word} would not be run; {_IN_A_SHELL}"
+    if not expands:
+        found = _VARIABLE.search(word)
+        return f"{found[0]} would stay as it is; {_IN_A_SHELL}" if found else None
+    within = _WITHIN.search(word)
+    if within and within[1] != word:
+        return f"{within[1]} would stay as it is within a word; write ${{{within[2]}}}"
+    return None
 
 
 def rest_of(command: str) -> str:

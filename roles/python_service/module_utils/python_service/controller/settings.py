@@ -96,8 +96,10 @@ def _health(given: Mapping[str, Any]) -> Health | None:
     return Health(
         timeout=float(given.get("timeout", 30)),
         url=given.get("url"),
-        status=int(given.get("status", 200)),
+        status=tuple(items_of(given.get("status", 200))),
         command=_health_command(given.get("command")),
+        headers={name: str(value) for name, value in given.get("headers", {}).items()},
+        socket=given.get("socket"),
     )
 
 

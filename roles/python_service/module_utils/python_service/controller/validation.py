@@ -13,7 +13,6 @@ import difflib
 import math
 import posixpath
 import re
-import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -21,7 +20,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..errors import ServiceError
 from ..model import RELEASE_FIELD
-from .commands import is_program, words_of
+from .commands import is_program, shell_problem, words_of
+from .health_check import MOST_SECONDS, health_problems
 from .manual import PREFIX, known_variables, specification
 from .places import current_problems, root_problems
 from .problems import kind_of, line_problems, problem
@@ -35,8 +35,6 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 _PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-#: Of printable ASCII: whatever else a path holds is written as %XX.
-_URL = re.compile(r"https?://[!-~]+")
 _HOST_PATHS = ("root", "python")
 _KINDS = {
     "bool": "true or false",
@@ -49,12 +47,6 @@ _KINDS = {
 }
 #: The kernel's limit for one string of an environment: execve(2), MAX_ARG_STRLEN.
 _LONGEST = 128 * 1024
-
-#: Seconds of a day; what waits longer is a mistake, and some clocks could not count it.
-_MOST_SECONDS = 24 * 60 * 60
-
-#: Keys of the health check.
-HEALTH = ("url", "command", "status", "timeout")
 
 
 def validate(entry: str, given: Mapping[str, Any], variables: Iterable[str]) -> dict[str, Any]:
@@ -132,6 +124,7 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
     if arguments["state"] != "absent":
         base = f"{arguments['root']}/{arguments['name']}"
         if not found:
+            found += _own_name(arguments["name"])
             found += root_problems(arguments["name"], arguments["root"], arguments["unit_options"])
             found += current_problems(base, arguments)
         found += _command(arguments.get("command"))
@@ -147,7 +140,7 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
         found += _environment(arguments["environment"])
         found += unit_options_problems(arguments["unit_options"], base)
         found += _requirements(arguments["requirements"])
-        found += _health(arguments["health"])
+        found += health_problems(arguments["health"])
         found += _settle(arguments["settle"])
         found += _keep_releases(arguments["keep_releases"])
     return found
@@ -164,6 +157,15 @@ def _name(arguments: Mapping[str, Any]) -> Iterator[str]:
             "name",
             f"{arguments['name']!r} cannot name a unit and an account; write lower-case letters, "
             "digits, _ and -, a letter first, at most 31 characters",
+        )
+
+
+def _own_name(name: str) -> Iterator[str]:
+    if name == PREFIX.rstrip("_"):
+        yield problem(
+            "name",
+            f"{name!r} is the role's: its locks are in /run/{name}, which would be the service's; "
+            "take another name",
         )
 
 
@@ -204,7 +206,10 @@ def _command(command: str | None) -> Iterator[str]:
         return
     if command.rstrip().endswith("\\"):
         yield problem("command", "ends with a backslash; leave it out")
-    if not is_program(words[0]):
+    needs_a_shell = shell_problem(command)
+    if needs_a_shell:
+        yield problem("command", f"no shell reads it: {needs_a_shell}")
+    elif not is_program(words[0]):
         yield problem(
             "command",
             f"{words[0]!r} is not a program; write the name of one in the virtual environment, "
@@ -260,63 +265,9 @@ def _requirements(requirements: Any) -> Iterator[str]:
             )
 
 
-def _health(health: Mapping[Any, Any]) -> Iterator[str]:
-    for key in health:
-        if key not in HEALTH:
-            yield problem("health", f"{key!r} is not known; write one of {', '.join(HEALTH)}")
-    if health and ("url" in health) == ("command" in health):
-        yield problem("health", "needs either url or command; write {url: http://127.0.0.1:8000/}")
-    for key in ("url", "command"):
-        if key in health and not isinstance(health[key], str):
-            yield problem("health", f"{key} is {kind_of(health[key])}; write a string")
-        elif key in health:
-            yield from (_health_url if key == "url" else _health_command)(health[key])
-    if "command" in health and "status" in health:
-        yield problem("health", "status goes with url; a command is healthy when it ends with 0")
-    status, timeout = health.get("status", 200), health.get("timeout", 1)
-    if isinstance(status, bool) or not isinstance(status, int) or not 100 <= status <= 599:
-        yield problem(
-            "health", f"status {status!r} is none of HTTP; write a number from 100 to 599"
-        )
-    number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    if not number or not 0 < timeout <= _MOST_SECONDS:
-        yield problem(
-            "health",
-            f"timeout {timeout!r} is not a number above 0; write seconds, at most {_MOST_SECONDS}",
-        )
-
-
-def _health_url(url: str) -> Iterator[str]:
-    try:
-        parts = urllib.parse.urlsplit(url)
-        # urllib would take the name for the host's, and the password stand in each output.
-        secret = "@" in parts.netloc
-        usable = bool(_URL.fullmatch(url) and parts.hostname) and parts.port != 0
-    except ValueError:  # of the port or of an address in brackets
-        secret, usable = False, False
-    if secret:
-        words = (
-            "url holds a name or password, which anyone could read; write one without, or a command"
-        )
-        yield problem("health", words)
-    elif not usable:
-        yield problem("health", f"url {url!r} cannot be used; write http://HOST:PORT/PATH")
-
-
-def _health_command(command: str) -> Iterator[str]:
-    yield from line_problems("health", command, "command ")
-    try:
-        words = words_of(command)
-    except ValueError as error:
-        yield problem("health", f"command: {error}; close the quotes")
-    else:
-        if not words:
-            yield problem("health", "command is empty; write what to run")
-
-
 def _settle(seconds: float) -> Iterator[str]:
-    if not 0 <= seconds <= _MOST_SECONDS:
-        yield problem("settle", f"{seconds} will not do; write seconds, from 0 to {_MOST_SECONDS}")
+    if not 0 <= seconds <= MOST_SECONDS:
+        yield problem("settle", f"{seconds} will not do; write seconds, from 0 to {MOST_SECONDS}")
 
 
 def _keep_releases(number: int) -> Iterator[str]:

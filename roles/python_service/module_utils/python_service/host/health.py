@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
+import re
 import shlex
+import socket
 import threading
-import urllib.error
-import urllib.request
+import urllib.parse
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from ..foreign import shortened
 from ..layout import Layout
@@ -22,6 +23,13 @@ from .systemd import Systemd
 #: Asks once, for so many seconds at most; None is health, a text what was answered instead.
 Question = Callable[[float], "str | None"]
 
+#: Bytes of an answer's body that are read, and lines and bytes of each that are shown.
+_MOST_READ = 4096
+_MOST_LINES = 5
+_MOST_OF_A_LINE = 300
+#: Headers that tell who answers, and what it wants instead.
+_TELLING = ("Location", "WWW-Authenticate", "Retry-After", "Server")
+
 
 @contextlib.contextmanager
 def asking(
@@ -29,7 +37,7 @@ def asking(
 ) -> Iterator[Question]:
     """How to ask for the health of one process of a release."""
     if health.command is None:
-        yield lambda seconds: ask(str(health.url), health.status, seconds)
+        yield lambda seconds: ask(health, seconds)
         return
     command = shortened(health.command)
     sandbox = Sandbox(layout, systemd, process.unit, release.units[process.unit])
@@ -42,32 +50,86 @@ def asking(
         yield question
 
 
-def ask(url: str, status: int, seconds: float) -> str | None:
-    """Ask for ``url`` once, for so many seconds of wall time, however slowly it answers."""
+def ask(health: Health, seconds: float) -> str | None:
+    """Ask for the address once, for so many seconds of wall time, however slowly it answers."""
     answers: list[str | None] = []
+
+    def listen() -> None:
+        for answer in _ask(health, seconds):
+            answers.append(answer)  # noqa: PERF402 - each counts as soon as it is there
+
     # A timeout of a socket begins anew with each byte.
-    thread = threading.Thread(
-        target=lambda: answers.append(_ask(url, status, seconds)), daemon=True
-    )
+    thread = threading.Thread(target=listen, daemon=True)
     thread.start()
     thread.join(seconds)
-    return answers[0] if answers else f"{url} did not answer within {seconds:.0f} s"
+    return answers[-1] if answers else f"{_where(health)} did not answer within {seconds:.0f} s"
 
 
-def _ask(url: str, status: int, seconds: float) -> str | None:
-    opener = urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler({}))
+def _where(health: Health) -> str:
+    return f"{health.url} at {health.socket}" if health.socket else str(health.url)
+
+
+def _ask(health: Health, seconds: float) -> Iterator[str | None]:
+    """Ask the service itself, by no proxy and following no redirect; what was answered, ever more of it."""
     try:
-        with opener.open(url, timeout=seconds) as answer:
-            found = answer.status
-    except urllib.error.HTTPError as error:
-        found = error.code
+        parts = urllib.parse.urlsplit(str(health.url))
+        connection = _connection(health, parts, seconds)
+        with contextlib.closing(connection):
+            target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+            connection.request("GET", target, headers={"Connection": "close", **health.headers})
+            answer = connection.getresponse()
+            if answer.status in health.status:
+                yield None
+                return
+            head = f"{_where(health)} {_head(health, answer)}"
+            yield head  # the body may take longer than there is time
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                yield "\n".join([head, *_body(answer)])
     except (OSError, ValueError, http.client.HTTPException) as error:
-        return f"{url} does not answer: {shortened(str(getattr(error, 'reason', error)) or repr(error))}"
-    return None if found == status else f"{url} answers {found}"
+        yield f"{_where(health)} does not answer: {shortened(str(error) or repr(error))}"
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """The answer that is asked for is the service's own."""
+def _connection(
+    health: Health, parts: urllib.parse.SplitResult, seconds: float
+) -> http.client.HTTPConnection:
+    host = parts.hostname or ""
+    if health.socket:
+        return _UnixConnection(host, health.socket, seconds)
+    if parts.scheme == "https":
+        return http.client.HTTPSConnection(host, parts.port or 443, timeout=seconds)
+    return http.client.HTTPConnection(host, parts.port or 80, timeout=seconds)
 
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
+
+def _head(health: Health, answer: http.client.HTTPResponse) -> str:
+    """What was answered instead: the status, and headers that tell more."""
+    wanted = " or ".join(map(str, health.status))
+    found = {name: answer.getheader(name) for name in _TELLING}
+    headers = [f"{name}: {_line(value)}" for name, value in found.items() if value]
+    return " | ".join([f"answers {answer.status}, not {wanted}", *headers])
+
+
+def _body(answer: http.client.HTTPResponse) -> list[str]:
+    """The first lines of what was answered, with words before them."""
+    text = answer.read(_MOST_READ).decode(errors="replace")
+    lines = [f"  {_line(line)}" for line in text.splitlines() if line.strip()][:_MOST_LINES]
+    return ["It answers with:", *lines] if lines else []
+
+
+def _line(text: str) -> str:
+    return shortened(text.strip().replace("\n", " "), _MOST_OF_A_LINE)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """A connection to a Unix socket; ``host`` is only what the server is told."""
+
+    def __init__(self, host: str, path: str, seconds: float) -> None:
+        super().__init__(host, timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        # The service owns the directory: by a link there, root would ask whomever the service likes.
+        if os.path.realpath(self._path) != re.sub("^/var/run/", "/run/", self._path):
+            raise OSError("a link leads there; name the socket itself")
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
