@@ -111,6 +111,73 @@ class TestNames:
         words = f"python_service_name: {path} exists and was not made by this role"
         assert problem(host, release).startswith(words)
 
+    def test_data_that_was_given_to_the_account_before_is_taken_over(
+        self, host: FakeHost, release: Release
+    ) -> None:
+        path = Path(host.layout("demo").data[0])
+        (path / "deep").mkdir(parents=True)
+        (path / "deep" / "backup").touch()
+        words = problem(host, release)
+        assert words.startswith(f"python_service_name: {path} exists and was not made by this role")
+        assert words.endswith(f"chown -R demo:demo {path}")
+        host.accounts.made |= {("user", "demo"), ("group", "demo")}
+        assert found(host, release)["problems"] == []
+        os.chown(path / "deep" / "backup", 65534, -1)
+        assert f"and {path}/deep/backup is not demo's" in problem(host, release)
+        os.chown(path / "deep" / "backup", 0, 65534)
+        assert found(host, release)["problems"] == []
+
+    def test_data_of_which_systemd_would_change_the_group_is_refused(
+        self, host: FakeHost, release: Release
+    ) -> None:
+        host.accounts.made |= {("user", "demo"), ("group", "demo")}
+        path = Path(host.layout("demo").data[0])
+        path.mkdir(parents=True)
+        (path / "backup").touch()
+        os.chown(path, -1, 65534)
+        assert f"and {path} is not demo's" in problem(host, release)
+
+    def test_data_behind_a_link_is_refused(self, host: FakeHost, release: Release) -> None:
+        host.accounts.made |= {("user", "demo"), ("group", "demo")}
+        path = Path(host.layout("demo").data[0])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (path.parent / "elsewhere").mkdir()
+        (path.parent / "elsewhere" / "backup").touch()
+        path.symlink_to("elsewhere")
+        assert f"and {path} is not demo's" in problem(host, release)
+
+    @pytest.fixture
+    def with_sockets(self, release: Release) -> Release:
+        units = {"demo.service": release.units["demo.service"] + "RuntimeDirectory=demo\n"}
+        return replace(release, units=units)
+
+    def test_a_directory_in_run(self, host: FakeHost, with_sockets: Release) -> None:
+        path = Path(host.layout("demo").sockets)
+        path.mkdir(parents=True)
+        words = problem(host, with_sockets)
+        assert words.startswith(f"python_service_name: {path} exists and was not made by this role")
+        assert "write another RuntimeDirectory into python_service_unit_options" in words
+
+    def test_a_directory_in_run_that_the_service_does_not_want(
+        self, host: FakeHost, release: Release
+    ) -> None:
+        Path(host.layout("demo").sockets).mkdir(parents=True)
+        assert found(host, release)["problems"] == []
+
+    def test_a_directory_in_run_of_the_account(self, host: FakeHost, with_sockets: Release) -> None:
+        Path(host.layout("demo").sockets).mkdir(parents=True)
+        host.accounts.made.add(("user", "demo"))
+        assert found(host, with_sockets)["problems"] == []
+
+    def test_a_directory_in_run_that_systemd_makes_for_the_service(
+        self, host: FakeHost, with_sockets: Release
+    ) -> None:
+        host.deploy(with_sockets)
+        path = Path(host.layout("demo").sockets)
+        path.mkdir(parents=True)
+        os.chown(path, 65534, -1)
+        assert found(host, with_sockets)["problems"] == []
+
     def test_a_unit_of_the_administrators(self, host: FakeHost, release: Release) -> None:
         path = Path(host.layout("demo").unit("demo.service"))
         path.write_text("[Service]\n")

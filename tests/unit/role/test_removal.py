@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,24 @@ def test_empty_directories_of_data_go_with_the_service(host: FakeHost, layout: L
     host.remove("demo")
     assert not any(os.path.exists(path) for path in layout.data)
     assert not os.path.exists(layout.record)
+
+
+def test_a_directory_for_sockets_goes_that_systemd_was_told_to_keep(host: FakeHost) -> None:
+    release = make_release(host, "demo", Program())
+    units = {"demo.service": release.units["demo.service"] + "RuntimeDirectory=demo\n"}
+    host.deploy(replace(release, units=units))
+    sockets = Path(host.layout("demo").sockets)
+    sockets.mkdir(parents=True)
+    host.remove("demo")
+    assert not sockets.exists()
+
+
+def test_a_directory_in_run_of_somebody_else_stays(host: FakeHost, layout: Layout) -> None:
+    sockets = Path(layout.sockets)
+    sockets.mkdir(parents=True)
+    os.chown(sockets, 65534, -1)
+    host.remove("demo")
+    assert sockets.exists()
 
 
 def test_what_somebody_else_put_there_stays(host: FakeHost, layout: Layout) -> None:

@@ -90,6 +90,14 @@ def test_it_runs_the_command_once_for_as_long_as_it_may_take(written: list[str])
     assert {"Type=oneshot", "TimeoutStartSec=7.0"} <= set(written)
 
 
+def test_the_directory_of_the_process_in_run_stays(host: FakeHost) -> None:
+    text = UNIT.replace("User=demo", "RuntimeDirectory=demo\nRuntimeDirectoryPreserve=no")
+    lines = lines_for(host, text, ["check"])
+    assert "RuntimeDirectory=demo" in lines
+    preserve = [line for line in lines if line.startswith("RuntimeDirectoryPreserve")]
+    assert preserve[-1] == "RuntimeDirectoryPreserve=yes"
+
+
 def test_it_is_in_the_namespace_of_the_process(written: list[str]) -> None:
     assert written[:2] == ["[Unit]", "JoinsNamespaceOf=demo.service"]
 

@@ -129,6 +129,29 @@ def test_variables_of_the_role_come_first_so_that_the_users_win() -> None:
     assert variables["PYTHONFAULTHANDLER"] == "1"
 
 
+def test_what_a_program_keeps_at_home_goes_into_the_services_directories() -> None:
+    variables = environment(unit())
+    assert {name: variables[name] for name in ("HOME", "XDG_CACHE_HOME", "TMPDIR")} == {
+        "HOME": "/var/lib/demo",
+        "XDG_CACHE_HOME": "/var/cache/demo",
+        "TMPDIR": "/tmp",
+    }
+    assert environment(unit(environment={"HOME": "/srv/home"}))["HOME"] == "/srv/home"
+
+
+def test_a_service_has_a_directory_for_sockets() -> None:
+    assert values(unit(), "RuntimeDirectory") == ["demo"]
+    assert values(unit(), "RuntimeDirectoryMode") == ["0750"]
+
+
+def test_a_directory_for_sockets_of_the_users_takes_the_place_of_the_roles() -> None:
+    """Of two, $RUNTIME_DIRECTORY would name both."""
+    options = {"RuntimeDirectory": "demo/deeper", "RuntimeDirectoryMode": "0755"}
+    made = unit(unit_options={"Service": options})
+    assert values(made, "RuntimeDirectory") == ["demo/deeper"]
+    assert values(made, "RuntimeDirectoryMode")[-1] == "0755"
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -73,6 +73,11 @@ class Layout(NamedTuple):
         )
 
     @property
+    def sockets(self) -> str:
+        """The service's own directory for sockets and the like, which systemd makes for each start."""
+        return self._at("/run", self.name)
+
+    @property
     def records(self) -> str:
         """Records of all services; no service has this name, since names hold no dot."""
         return self._at("/var/lib/python_service.d")

@@ -43,6 +43,7 @@ def service_unit(
     ``program`` is the path that the first word of the command stands for, and
     ``paths`` are variables that lead to the release's own programs and packages.
     """
+    state, cache, _ = settings.layout.data
     return _SERVICE.render(
         name=settings.layout.name,
         description=text(settings.description),
@@ -54,6 +55,9 @@ def service_unit(
         group=settings.group,
         paths=paths,
         release=release,
+        homes={"HOME": state, "XDG_CACHE_HOME": cache, "TMPDIR": "/tmp"},  # noqa: S108 - of its own
+        # Of two, $RUNTIME_DIRECTORY would name both, and programs take it for one path.
+        runtime="RuntimeDirectory" not in process.unit_options.get("Service", {}),
         assignments=[assignment(name, value) for name, value in process.environment.items()],
         options={
             section: option_lines(process.unit_options.get(section, {})) for section in SECTIONS

@@ -7,7 +7,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,8 @@ def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> di
     problems = [
         *_lock_problems(layout),
         *_name_problems(layout, noted, observed),
+        *_data_problems(layout, noted, desired, machine.accounts),
+        *_socket_problems(layout, desired, observed, machine.accounts),
         *_user_problems(desired, machine.accounts),
     ]
     outcome = predict(layout, observed, desired)
@@ -145,15 +147,12 @@ def _name_problems(layout: Layout, noted: Record | None, observed: Observed) -> 
                 f"python_service_root: {layout.name} is in {noted.root} on this host; "
                 "write that, or remove the service there first (python_service_state: absent)"
             )
-    if noted is None:
-        # systemd would hand the latter over to the service's account, with all that is in them.
-        found += [
-            f"python_service_name: {path} exists and was not made by this role; take another name, "
-            "or move it away"
-            for path in (layout.base, *layout.data)
-            if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path))
-        ]
-    elif os.path.lexists(layout.current) and not os.path.islink(layout.current):
+    if noted is None and _is_used(layout.base):
+        found.append(
+            f"python_service_name: {layout.base} exists and was not made by this role; "
+            "take another name, or move it away"
+        )
+    elif noted and os.path.lexists(layout.current) and not os.path.islink(layout.current):
         found.append(f"python_service_name: {layout.current} is not a link; remove it")
     for name, unit in observed.units.items():
         installed = layout.unit(name)
@@ -164,6 +163,81 @@ def _name_problems(layout: Layout, noted: Record | None, observed: Observed) -> 
                 "take another name, or disable that unit and remove it"
             )
     return found
+
+
+def _is_used(path: str) -> bool:
+    """Whether there is something, and more than an empty directory."""
+    return os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path))
+
+
+def _data_problems(
+    layout: Layout, noted: Record | None, desired: Desired, accounts: Accounts
+) -> Iterator[str]:
+    """Refuse directories of data that systemd would hand over to the account, with all that is in them.
+
+    What an administrator has given to the account before is the service's.
+    """
+    user, group = _names(desired)
+    for path in layout.data if noted is None else ():
+        foreign = _foreign(path, desired, accounts) if _is_used(path) else None
+        if foreign:
+            yield (
+                f"python_service_name: {path} exists and was not made by this role, and {foreign} is "
+                f"not {user}'s; take another name, move it away, or, if the service is to have "
+                f"it, make the account {user} first and give it all: "
+                f"chown -R {user}:{group} {path}"
+            )
+
+
+def _names(desired: Desired) -> tuple[str, str]:
+    """The user and the group that a service runs as."""
+    names_of = dict(desired.accounts)
+    return names_of["user"], names_of["group"]
+
+
+def _foreign(path: str, desired: Desired, accounts: Accounts) -> str | None:
+    """What is not the service's account's of all that lies at ``path``, if there is such."""
+    known = all(accounts.exists(*account) for account in desired.accounts)
+    if not known or os.path.islink(path) or not os.path.isdir(path):
+        return path
+    group, user = (accounts.number(*account) for account in desired.accounts)
+    # Where the directory itself has another group, systemd changes that of everything.
+    if os.lstat(path).st_gid != group:
+        return path
+    for directory, folders, files in os.walk(path):
+        for name in [directory, *(os.path.join(directory, name) for name in folders + files)]:
+            if os.lstat(name).st_uid != user:
+                return printable(name)
+    return None
+
+
+def _socket_problems(
+    layout: Layout, desired: Desired, observed: Observed, accounts: Accounts
+) -> Iterator[str]:
+    """Refuse a directory in /run that is somebody else's: systemd would give it to the account."""
+    path = layout.sockets
+    unit = observed.units.get(layout.main_unit)
+    before = _made_in_run((unit and unit.text) or "")
+    wanted = _made_in_run(desired.texts.get(layout.main_unit, ""))
+    if layout.name in before or layout.name not in wanted or not os.path.lexists(path):
+        return
+    user, _ = _names(desired)
+    is_the_accounts = (
+        not os.path.islink(path)
+        and accounts.exists("user", user)
+        and os.lstat(path).st_uid == accounts.number("user", user)
+    )
+    if not is_the_accounts:
+        yield (
+            f"python_service_name: {path} exists and was not made by this role, which would give it "
+            "to the service; take another name, or write another RuntimeDirectory into "
+            "python_service_unit_options"
+        )
+
+
+def _made_in_run(unit: str) -> list[str]:
+    """What systemd makes for a unit in /run."""
+    return " ".join(re.findall(r"^RuntimeDirectory=(.*)$", unit, re.MULTILINE)).split()
 
 
 def _root_problems(layout: Layout) -> list[str]:

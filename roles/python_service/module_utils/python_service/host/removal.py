@@ -77,6 +77,9 @@ class _Removal:
         if os.path.lexists(unit) and not (read(unit) or "").startswith(UNIT_MARK):
             raise ServiceError(f"{unit} is no longer the role's; move it away and run this again")
         self._observed = observe(layout, machine)
+        main = self._observed.units.get(layout.main_unit)
+        lines = ((main and main.text) or "").split("\n")
+        self._has_sockets = f"RuntimeDirectory={layout.name}" in lines
         # What systemd makes of a directory where DynamicUser= is set: systemd.exec(5). Any other
         # link is an administrator's, and nothing is touched that it leads to.
         links = [path for path in layout.data if os.path.islink(path)]
@@ -87,7 +90,8 @@ class _Removal:
     def _expect_no_mounts(self) -> None:
         """Refuse to go on where what is mounted, and so is somebody else's, would go or change hands."""
         places = self._places()
-        going = [*self._own_files(), *(places if self._data else [])]
+        sockets = [self._layout.sockets] if self._has_sockets else []
+        going = [*self._own_files(), *sockets, *(places if self._data else [])]
         for point in _mount_points(self._machine.root):
             inside = any(point.startswith(f"{os.path.realpath(path)}/") for path in going + places)
             if inside or point in map(os.path.realpath, going):
@@ -147,6 +151,9 @@ class _Removal:
         for kind, name in own:
             if kind == "user":
                 self._accounts.end_processes(name)
+        # systemd itself removes them with the process, unless it was told otherwise.
+        if self._has_sockets or self._owns(layout.sockets, own):
+            remove(layout.sockets)
         # Only now nobody is left who writes anything.
         removed = Removed([*units, *self.rest()], self.warnings())
         staying = self._staying()
@@ -165,6 +172,11 @@ class _Removal:
         else:
             record.forget(layout)
         return removed
+
+    def _owns(self, path: str, own: Collection[tuple[str, str]]) -> bool:
+        """Whether a directory is one of these accounts'."""
+        users = [self._accounts.number(kind, name) for kind, name in own if kind == "user"]
+        return os.path.lexists(path) and os.lstat(path).st_uid in users
 
     def _places(self) -> list[str]:
         """The service's directories of data, where they really are."""
