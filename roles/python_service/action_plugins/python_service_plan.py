@@ -72,7 +72,9 @@ class ActionModule(ServiceAction):
         }
         return {
             "plan": made,
-            "warnings": [message(text) for text in found["complaints"]],
+            "warnings": [
+                message(text) for text in [*planned.contents.warnings, *found["complaints"]]
+            ],
             # The interpreter that was found for Ansible: else each step looks for it anew.
             "ansible_facts": found.get("ansible_facts", {}),
         }

@@ -298,6 +298,12 @@ def test_the_plan_hands_on_what_was_found_of_the_host(playbook: Playbook) -> Non
     assert (result["warnings"], result["ansible_facts"]) == ([complaint], facts)
 
 
+def test_what_is_left_out_of_the_source_is_said(playbook: Playbook) -> None:
+    Path(playbook.loader.get_basedir(), "src", ".env").touch()
+    (warning,) = playbook.run("python_service_plan")["warnings"]
+    assert warning.startswith("python_service_src: not shipped: .env, ")
+
+
 def test_no_password_of_an_index_is_in_a_result(
     playbook: Playbook, asked_for_pip: list[Any]
 ) -> None:

@@ -43,6 +43,84 @@ def test_the_source_is_what_is_not_excluded(src: Path) -> None:
     assert [entry.path for entry in found.entries] == ["main.py"]
 
 
+KEY = "-----BEGIN {}PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END {}PRIVATE KEY-----\n"
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+class TestWhatNobodyMeansToShip:
+    """Secrets, development databases and node_modules stay behind, and it is said."""
+
+    @pytest.fixture
+    def full(self, src: Path) -> Path:
+        (src / "node_modules" / "left-pad").mkdir(parents=True)
+        (src / "node_modules" / "left-pad" / "index.js").touch()
+        (src / "conf").mkdir()
+        for name in (
+            *(".env", ".env.local", "conf/.env", ".env.example", "production.env"),
+            *("db.sqlite3", "cities.sqlite3", "store.p12", "id_list"),
+        ):
+            (src / name).touch()
+        (src / "ca.pem").write_text(CERTIFICATE)
+        (src / "server.pem").write_text(CERTIFICATE + KEY.format("", ""))
+        (src / "conf" / "id_rsa").write_text(KEY.format("OPENSSH ", "OPENSSH "))
+        (src / "test_keys.py").write_text(repr(KEY))
+        return src
+
+    def shipped(self, src: Path, exclude: list[str] | None = None) -> tuple[set[str], str]:
+        changes = {} if exclude is None else {"exclude": exclude}
+        made_of = gather(settings(src=str(src), **changes))
+        assert made_of.source
+        return {entry.path for entry in made_of.source.entries}, "".join(made_of.warnings)
+
+    ORDINARY = frozenset(
+        {"main.py", "conf", ".env.example", "production.env", "cities.sqlite3", "id_list"}
+        | {"ca.pem", "test_keys.py"}
+    )
+
+    def test_they_stay_behind_with_a_word(self, full: Path) -> None:
+        shipped, said = self.shipped(full)
+        assert shipped == self.ORDINARY
+        assert said.startswith(
+            "python_service_src: not shipped: .env, .env.local, conf/.env, conf/id_rsa, "
+            "db.sqlite3, node_modules, server.pem, store.p12, since "
+        )
+        assert "write '!.env' into python_service_exclude" in said
+
+    def test_a_source_without_them_has_no_warning(self, src: Path) -> None:
+        assert self.shipped(src) == ({"main.py"}, "")
+
+    def test_what_is_asked_for_is_shipped(self, full: Path) -> None:
+        (full / ".git").mkdir()
+        shipped, said = self.shipped(full, ["!conf/.env", "!db.*", "!server.pem", "!node_modules"])
+        assert shipped - self.ORDINARY == {
+            *("conf/.env", "db.sqlite3", "server.pem", "node_modules", "node_modules/left-pad"),
+            "node_modules/left-pad/index.js",
+        }
+        assert "not shipped: .env, .env.local, conf/id_rsa, store.p12, since" in said
+
+    def test_they_stay_behind_whatever_else_does(self, full: Path) -> None:
+        shipped, said = self.shipped(full, ["*.sqlite3"])
+        assert shipped == self.ORDINARY - {"cities.sqlite3"}
+        assert "db.sqlite3" not in said.partition("since")[0]
+        assert self.shipped(full, [])[0] == self.ORDINARY
+
+    def test_what_is_excluded_is_not_told_of(self, full: Path) -> None:
+        names = [".env", ".env.*", "*.p12", "node_modules", "id_rsa", "server.pem", "db.sqlite3"]
+        shipped, said = self.shipped(full, names)
+        assert shipped == self.ORDINARY - {".env.example"}
+        assert said == ""
+
+    def test_of_many_the_first_are_named(self, src: Path) -> None:
+        for number in range(15):
+            (src / f".env.{number:02}").touch()
+        _, said = self.shipped(src)
+        assert ".env.09, 5 more, since" in said
+
+    def test_one_file_is_shipped_whatever_it_is_called(self, src: Path) -> None:
+        (src / "main.py").rename(src / "dev.db.py")
+        assert self.shipped(src / "dev.db.py") == ({"dev.db.py"}, "")
+
+
 def test_a_program_of_the_requirements_has_no_source() -> None:
     made_of = gather(settings(src="", requirements=["demo"]))
     assert (made_of.source, made_of.project) == (None, None)

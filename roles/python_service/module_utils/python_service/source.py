@@ -13,6 +13,7 @@ makes them. A digest is the SHA-256 of content, as hexadecimal text.
 from __future__ import annotations
 
 import fnmatch
+import functools
 import hashlib
 import os
 import posixpath
@@ -77,14 +78,16 @@ def scan(
     *,
     may_be_empty: bool = False,
     known: Known | None = None,
+    left: list[str] | None = None,
 ) -> Source:
     """List what belongs to the source at ``source``: a directory, or one file.
 
     A pattern of ``exclude`` without ``/`` is compared with each name, one with
     ``/`` with each path (`fnmatch.fnmatchcase`); what matches stays behind,
-    a directory with all that is in it. So does a directory that holds
-    ``pyvenv.cfg``: it is a virtual environment (PEP 405). Of files that are
-    ``known`` only the state is looked at.
+    a directory with all that is in it, and its path is added to ``left``. Of patterns that
+    match the last decides, and one with a ``!`` before it ships. Behind stays also a
+    directory that holds ``pyvenv.cfg``: it is a virtual environment (PEP 405). Of files
+    that are ``known`` only the state is looked at.
 
     Raises `ServiceError` for a source that is missing, that contains no file, unless
     it ``may_be_empty``, or that holds what a release cannot: symbolic links that
@@ -101,8 +104,7 @@ def scan(
         return Source(directory, (entry._replace(path=name),))
     if not os.path.isdir(root):
         raise ServiceError(f"{source} is neither a directory nor a file")
-    exclude = [pattern.rstrip("/").removeprefix("./") for pattern in exclude]
-    found = _walk(root, "", exclude, known)
+    found = _walk(root, "", exclude, known, [] if left is None else left)
     entries = tuple(sorted(found, key=lambda entry: os.fsencode(entry.path)))
     if not may_be_empty and not any(entry.kind == FILE for entry in entries):
         raise ServiceError(
@@ -111,8 +113,26 @@ def scan(
     return Source(root, entries)
 
 
+def is_excluded(path: str, exclude: Sequence[str]) -> bool:
+    """Whether a path stays behind by these patterns; see `scan`."""
+    excluded, name = False, posixpath.basename(path)
+    for glob, whole, leaves in _rules(tuple(exclude)):
+        if fnmatch.fnmatchcase(path if whole else name, glob):
+            excluded = leaves
+    return excluded
+
+
+@functools.lru_cache(maxsize=8)
+def _rules(exclude: tuple[str, ...]) -> list[tuple[str, bool, bool]]:
+    """Of each pattern: the glob, whether it is for whole paths, and whether what matches stays behind."""
+    globs = [pattern.removeprefix("!").rstrip("/").removeprefix("./") for pattern in exclude]
+    return [
+        (glob, "/" in glob, not pattern.startswith("!")) for glob, pattern in zip(globs, exclude)
+    ]
+
+
 def _walk(
-    root: str, directory: str, exclude: Sequence[str], known: Known | None
+    root: str, directory: str, exclude: Sequence[str], known: Known | None, left: list[str]
 ) -> Iterator[Entry]:
     try:
         names = os.listdir(os.path.join(root, directory))
@@ -120,13 +140,14 @@ def _walk(
         raise ServiceError(f"{error.filename} cannot be read: {error.strerror}") from error
     for name in names:
         path = posixpath.join(directory, name)
-        if any(fnmatch.fnmatchcase(path if "/" in glob else name, glob) for glob in exclude):
+        if is_excluded(path, exclude):
+            left.append(path)
             continue
         entry = _entry(root, path, known)
         if entry.kind == DIRECTORY:
             if os.path.lexists(os.path.join(root, path, "pyvenv.cfg")):
                 continue
-            yield from _walk(root, path, exclude, known)
+            yield from _walk(root, path, exclude, known, left)
         yield entry
 
 

@@ -11,8 +11,9 @@ from typing import IO, NamedTuple
 
 from ..archive import pack
 from ..errors import ServiceError
-from ..source import Known, Source, scan
-from .manual import ROLE
+from ..source import Known, Source, is_excluded, scan
+from .manual import ROLE, defaults
+from .private import PRIVATE, warning, without_keys
 from .problems import problem
 from .requirements import Project, read_project, read_requirements
 from .settings import Settings
@@ -24,7 +25,8 @@ class Contents(NamedTuple):
     """What a release is made of.
 
     ``source`` is None where the program comes from the requirements, which are
-    texts of requirements files; ``wheelhouse`` is None where an index serves.
+    texts of requirements files; ``wheelhouse`` is None where an index serves. ``warnings``
+    say what of the source is left out that nobody asked for.
     """
 
     source: Source | None
@@ -32,6 +34,7 @@ class Contents(NamedTuple):
     requirements: tuple[str, ...]
     wheelhouse: Source | None
     handler: Source
+    warnings: tuple[str, ...] = ()
 
     @property
     def installs(self) -> bool:
@@ -52,7 +55,7 @@ def gather(
         raise ServiceError(
             problem("src", f"{settings.src} is not a .py file; name one, or a directory")
         )
-    source = _scan("src", settings.src, settings.exclude, known) if settings.src else None
+    source, warnings = _source(settings, known)
     wheelhouse = None
     if settings.wheelhouse:
         wheelhouse = _scan("wheelhouse", settings.wheelhouse, (), known)
@@ -62,9 +65,25 @@ def gather(
         if project.untold:
             raise ServiceError(problem("requirements", project.untold))
         requirements = read_requirements(project.dependencies, settings.directory)
-    return Contents(
-        source, project, requirements, wheelhouse, scan(str(files), _CACHES, known=known)
-    )
+    handler = scan(str(files), _CACHES, known=known)
+    return Contents(source, project, requirements, wheelhouse, handler, warnings)
+
+
+def _source(settings: Settings, known: Known | None) -> tuple[Source | None, tuple[str, ...]]:
+    """The source as it is shipped, and warnings of what is not."""
+    if not settings.src:
+        return None, ()
+    exclude = settings.exclude
+    if exclude and all(pattern.startswith("!") for pattern in exclude):
+        # Whoever wants one thing more does not want all that is left behind by default.
+        exclude = [*defaults("main")["exclude"], *exclude]
+    left: list[str] = []
+    source = _scan("src", settings.src, [*PRIVATE, *exclude], known, left)
+    if not os.path.isdir(settings.src):
+        return source, ()
+    source, keys = without_keys(source, exclude)
+    unasked = [path for path in left if not is_excluded(path, exclude)] + keys
+    return source, (warning(unasked),) if unasked else ()
 
 
 def pack_contents(contents: Contents, installer: str | None, archive: IO[bytes]) -> None:
@@ -87,8 +106,14 @@ def pack_contents(contents: Contents, installer: str | None, archive: IO[bytes])
     pack(sources, texts, archive)
 
 
-def _scan(variable: str, path: str, exclude: Sequence[str], known: Known | None) -> Source:
+def _scan(
+    variable: str,
+    path: str,
+    exclude: Sequence[str],
+    known: Known | None,
+    left: list[str] | None = None,
+) -> Source:
     try:
-        return scan(path, exclude, known=known)
+        return scan(path, exclude, known=known, left=left)
     except ServiceError as error:
         raise ServiceError(problem(variable, str(error))) from error
