@@ -199,8 +199,8 @@ class TestGoingBackByItself:
         before = host.picture("demo")
         error = self.error(host, release)
         assert str(error) == (
-            "The release of demo could not be staged; what runs is untouched.\n"
-            "pip failed:\n  no such thing"
+            "The release of demo could not be staged: pip failed:\n  no such thing\n"
+            "What runs is untouched."
         )
         assert host.picture("demo")["running"] == before["running"]
         assert host.events("demo")[-1]["result"] == "failed"

@@ -23,6 +23,7 @@ from .journal import state
 from .machine import Machine
 from .observe import observe
 from .outcome import Outcome, predict
+from .reasons import explain_words, subject_of
 from .releases import read_release
 from .staging import clean
 from .steps import Change, Hands, Request
@@ -76,21 +77,23 @@ class _Failure:
         """Put back what was there before; the error that tells of it all."""
         if all(step.action in _BEFOREHAND for step in done):
             self._note(history.FAILED)
-            words = (
-                f"The release of {self._layout.name} could not be staged; what runs is untouched."
-            )
+            release = self._change.desired.release
+            why = explain_words(subject_of(self._layout, release), self._reason) if release else []
+            told = "\n".join([*why, self._reason])
+            words = f"The release of {self._layout.name} could not be staged: {told}"
             last = history.in_place(self._change.observed.events)
-            return self._error([words, self._reason], last.after if last else None)
+            return self._error([words, "What runs is untouched."], last.after if last else None)
         self._note(history.REJECTED)
         before = self._before()
         if before is not None and before.id == self._change.desired.id:
             # There is no other to go back to, and systemd goes on trying this one.
             words = f"There is no other release to go back to; the service is {self._state()}."
             return self._error([self._reason, words], before.id)
-        said = f"Release {self._change.desired.id} was not accepted."
+        said = f"Release {self._change.desired.id} was not accepted: {self._reason}"
         back, ending = self._go_back(before, done)
-        told = [said, self._reason, ending]
-        return self._error(told, before.id if before else None, back=before if back else None)
+        return self._error(
+            [said, ending], before.id if before else None, back=before if back else None
+        )
 
     def _state(self) -> str:
         unit = self._layout.main_unit

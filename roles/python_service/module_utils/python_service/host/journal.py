@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from ..foreign import last_lines, shortened
 from ..model import RELEASE_FIELD
@@ -36,15 +37,27 @@ def _why_dead(status: Mapping[str, str]) -> str:
     return f", it {unknown}ended by itself: a service stays in the foreground and does not fork"
 
 
-def words(
+class Said(NamedTuple):
+    """Entries of the journal, oldest first, and ``heading``, what they are."""
+
+    heading: str
+    entries: list[str]
+
+    def lines(self) -> list[str]:
+        """All of it as a person is shown it."""
+        lines = "\n".join(last_lines(self.entries)).split("\n")
+        return [self.heading, *(f"  {line}" for line in lines)]
+
+
+def said(
     systemd: Systemd, unit: str, invocation: str, release: str | None, since: float
-) -> list[str]:
-    """What a unit said: the warnings and worse of one invocation, or else its last words.
+) -> Iterator[Said]:
+    """What a unit said: the warnings and worse of one invocation, then its last words.
 
     Where systemd has started it anew meanwhile, the new one may have none yet;
     then those of the same ``release`` tell that came after ``since``, which is in
     seconds as `Systemd.monotonic` gives it. Where the program was never reached,
-    systemd's own words do.
+    systemd's own words do. The first tells most.
     """
     systemd.sync_journal()
     this = f"_SYSTEMD_INVOCATION_ID={invocation}"
@@ -60,6 +73,4 @@ def words(
     ):
         entries = systemd.journal(matches, since if matches in (of_release, by_systemd) else 0.0)
         if entries:
-            lines = "\n".join(last_lines(entries)).split("\n")
-            return [heading, *(f"  {line}" for line in lines)]
-    return ["Its journal is empty."]
+            yield Said(heading, entries)

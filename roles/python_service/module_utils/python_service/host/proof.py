@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..errors import ServiceError
 from ..layout import Layout
 from ..model import Process, Release
-from . import journal
+from . import journal, reasons
 from .health import asking
 from .releases import read_release
 from .systemd import UP, Status, Systemd
@@ -192,11 +192,17 @@ class _Watched:
                 self._systemd.sleep(_EVERY)
 
     def _refuse(self, reason: str) -> None:
-        words = journal.words(
-            self._systemd,
-            self._unit,
-            self._first["InvocationID"],
-            self._release.id,
-            self._started.since,
-        )
-        raise ServiceError("\n".join([f"{self._unit} {reason}", *words]))
+        """Say what is wrong, and above it why, where that can be told from what was said."""
+        found = [
+            *journal.said(
+                self._systemd,
+                self._unit,
+                self._first["InvocationID"],
+                self._release.id,
+                self._started.since,
+            )
+        ]
+        subject = reasons.subject_of(self._layout, self._release, self._process.unit)
+        why = reasons.explain(subject, self._first, [said.entries for said in found])
+        words = found[0].lines() if found else ["Its journal is empty."]
+        raise ServiceError("\n".join([*why, f"{self._unit} {reason}", *words]))

@@ -43,6 +43,7 @@ _PROPERTIES = (
     "NRestarts",
     "InvocationID",
     "StatusText",
+    "TimeoutStartUSec",
 )
 #: States of a unit that runs, and of one that does or is about to.
 UP = ("active", "reloading")

@@ -1,0 +1,278 @@
+# Copyright (c) 2026 the python_service authors
+# SPDX-License-Identifier: MIT
+"""Why a release failed, in one sentence with what to do, where it is for one of the usual reasons.
+
+What Python, pip and systemd say then is known; the words of the journal stand below the sentence.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from ..foreign import shortened
+from ..layout import Layout
+from ..model import Release
+
+#: Bytes of what is quoted in a sentence.
+_MOST_QUOTED = 300
+_TRACEBACK = "Traceback (most recent call last)"
+#: What a program may write, for those who wrote elsewhere.
+_WRITABLE = "$STATE_DIRECTORY ({state}), $CACHE_DIRECTORY, $LOGS_DIRECTORY or /tmp"
+
+
+class Subject(NamedTuple):
+    """What failed: paths of its source, its state and its interpreter, and the lines of its unit."""
+
+    app: str
+    state: str
+    python: str
+    unit: str = ""
+
+    def settings(self, directive: str) -> list[str]:
+        """The values of a directive in the unit."""
+        return re.findall(rf"^{directive}=(.*)$", self.unit, re.MULTILINE)
+
+
+def subject_of(layout: Layout, release: Release, unit: str = "") -> Subject:
+    """A release, or one of its units."""
+    return Subject(
+        layout.app(release.id), layout.data[0], release.venv.python, release.units.get(unit, "")
+    )
+
+
+def explain(
+    subject: Subject, status: Mapping[str, str], told: Iterable[Sequence[str]]
+) -> list[str]:
+    """The sentence on why a unit of this status failed, if there is one.
+
+    ``told`` are the journal's entries, those that tell most first.
+    """
+    sentence = _from_words(subject, told) or _from_status(status)
+    return [sentence] if sentence else []
+
+
+def explain_words(subject: Subject, text: str) -> list[str]:
+    """The sentence on what a program said that failed, if there is one."""
+    sentence = _from_words(subject, [[text]])
+    return [sentence] if sentence else []
+
+
+def _from_words(subject: Subject, told: Iterable[Sequence[str]]) -> str | None:
+    for entries in told:
+        for entry in reversed(entries):
+            sentence = _last_known(subject, entry)
+            if sentence:
+                return sentence
+            if _TRACEBACK in entry:
+                return None  # it is for this that the program ended, and not for what came before
+    return None
+
+
+def _last_known(subject: Subject, entry: str) -> str | None:
+    """The sentence on what stands last in an entry of that which is known."""
+    found = [
+        (match.end(), match, sentence)
+        for pattern, sentence in _KNOWN
+        for match in pattern.finditer(entry)
+    ]
+    if not found:
+        return None
+    _, match, sentence = max(found, key=lambda one: one[0])
+    text = sentence(subject, match) if callable(sentence) else sentence
+    quoted = {
+        name: shortened(value or "", _MOST_QUOTED) for name, value in match.groupdict().items()
+    }
+    return text.format(**{**subject._asdict(), **quoted})
+
+
+def _from_status(status: Mapping[str, str]) -> str | None:
+    if status["Type"] == "notify" and status["Result"] == "timeout":
+        limit = status["TimeoutStartUSec"]
+        return (
+            f"it did not say READY=1{f' within {limit}' if limit else ''}; a program that does not "
+            "speak to systemd needs python_service_type: exec, and python_service_health tells "
+            "when it is ready"
+        )
+    return None
+
+
+def _denied(subject: Subject, match: re.Match[str]) -> str:
+    """Where a path is that cannot be written or read."""
+    # A relative one begins in the working directory, which is the source.
+    path = os.path.normpath(os.path.join(subject.app, match["path"]))
+    name = shortened(path, _MOST_QUOTED).replace("{", "{{").replace("}", "}}")
+    if path.startswith(f"{subject.app}/"):
+        return (
+            f"{name} is denied to it: a release is never changed, so its program cannot write "
+            f"beside itself; let it write to {_WRITABLE}"
+        )
+    if match["error"].startswith("Read-only"):
+        return (
+            f"{name} cannot be written: the service may write to {_WRITABLE}, and elsewhere with "
+            "ReadWritePaths in python_service_unit_options"
+        )
+    return (
+        f"{name} is denied to it: its account has no right to it, or a setting of the unit such as "
+        "ProtectHome=yes hides it"
+    )
+
+
+def _database(_subject: Subject, _match: re.Match[str]) -> str:
+    return (
+        "a SQLite database cannot be opened or written ({words}); one beside the program cannot be, "
+        f"since a release is never changed: let it be in {_WRITABLE.split(',', maxsplit=1)[0]}"
+    )
+
+
+def _taken(_subject: Subject, match: re.Match[str]) -> str:
+    address = "port {port}" if match["port"] else "the address that it listens on"
+    return f"{address} is taken; stop what listens there, or choose another"
+
+
+def _syntax(_subject: Subject, match: re.Match[str]) -> str:
+    place = "{file}, line {line}, is" if match["file"] else "a file of it is"
+    return (
+        f"{place} not Python as {{python}} reads it ({{words}}); correct it, or name the Python "
+        "that it is written for in python_service_python"
+    )
+
+
+def _environment_file(subject: Subject, _match: re.Match[str]) -> str:
+    named = [path for path in subject.settings("EnvironmentFile") if path.startswith("/")]
+    missing = [shortened(path) for path in named if not os.path.exists(path)]
+    names = " and ".join(missing or ["a file"]).replace("{", "{{").replace("}", "}}")
+    return (
+        f"EnvironmentFile={names} cannot be read ({{words}}); put it on the host before the "
+        "deploy, or write a - before its path if it may be missing"
+    )
+
+
+def _unexecutable(_subject: Subject, match: re.Match[str]) -> str:
+    ways = {
+        "Permission denied": "make it executable, and let the service's account reach it",
+        "No such file or directory": "it, or the interpreter that its first line names, is not there",
+        "Exec format error": "its first line has to name an interpreter, such as #!/usr/bin/env python3",
+    }
+    hint = ways.get(match["words"])
+    return f"{{program}} cannot be executed: {{words}}{f'; {hint}' if hint else ''}"
+
+
+#: What is said, as patterns, and the sentences that explain it, with the groups of the pattern. In
+#: an entry that the role's handler wrote, a newline stands as a backslash and an n.
+_TABLE: Sequence[tuple[str, str | Callable[[Subject, re.Match[str]], str]]] = (
+    # Python
+    (
+        (
+            r"No module named '?(?P<module>tomllib|annotationlib|compression)\b"
+            r"|cannot import name '(?P<name>\w+)' from '(?:asyncio|datetime|enum|itertools|typing)'"
+        ),
+        (
+            "the program needs a newer Python than {python}, which has no {module}{name}; "
+            "name one in python_service_python"
+        ),
+    ),
+    (
+        (
+            r"(?:ModuleNotFoundError: |python[\d.]*: )No module named '?"
+            r"(?P<module>(?!(?:tomllib|annotationlib|compression)\b)[\w.-]+)"
+        ),
+        (
+            "the module {module} is not found; add the package that brings it to "
+            "python_service_requirements, or correct its name"
+        ),
+    ),
+    (
+        r"\[Errno \d+\] (?P<error>Permission denied|Read-only file system): '(?P<path>[^'\n]+)'",
+        _denied,
+    ),
+    (
+        r"(?P<words>unable to open database file|attempt to write a readonly database)",
+        _database,
+    ),
+    (
+        r"(?:\('[^'\n]*', (?P<port>\d+)[^)\n]*\)[^\n]{0,40}?)?\b[Aa]ddress already in use",
+        _taken,
+    ),
+    (
+        r"\('[^'\n]*', (?P<port>\d{1,3})\): (?:\[Errno 13\] )?[Pp]ermission denied",
+        (
+            "port {port} is for programs with more rights; choose one above 1023, or write "
+            "AmbientCapabilities: CAP_NET_BIND_SERVICE into python_service_unit_options"
+        ),
+    ),
+    (r"Connection in use: (?:\('[^'\n]*', (?P<port>\d+))?", _taken),
+    (
+        (
+            r'(?:File "(?P<file>[^"\n]+)", line (?P<line>\d+)(?:(?!File ")[\s\S])*?)?'
+            r"(?:SyntaxError|IndentationError): (?P<words>[^\n\\]+)"
+        ),
+        _syntax,
+    ),
+    (
+        r"Invalid HTTP_HOST header: '(?P<host>[^'\n]+)'",
+        (
+            "the program answers to other names than {host} (ALLOWED_HOSTS); write its own into "
+            "python_service_health as headers: {{Host: shop.example}}"
+        ),
+    ),
+    # pip
+    (
+        r"requires a different Python: (?P<version>[\d.]+\S*) not in '(?P<wanted>[^'\n]+)'",
+        (
+            "what is to be installed needs Python {wanted}, and {python} is {version}; "
+            "name another in python_service_python"
+        ),
+    ),
+    (
+        r"versions that require a different python version: (?P<wanted>[^\n;]+)",
+        (
+            "what is to be installed needs another Python than {python} ({wanted}); "
+            "name one in python_service_python, or require an older version"
+        ),
+    ),
+    # systemd
+    (
+        r"Failed to load environment files: (?P<words>[^\n]+)",
+        _environment_file,
+    ),
+    (
+        r"Failed at step EXEC spawning (?P<program>\S+): (?P<words>[^\n]+)",
+        _unexecutable,
+    ),
+    (r"/usr/bin/env: \W(?P<program>[^\n]+?)\W: (?P<words>[^\n]+)", _unexecutable),
+    (
+        (
+            r"set up mount namespacing: (?:/run/systemd/(?:unit-root|mount-rootfs))?(?P<path>/\S+): "
+            r"No such file"
+        ),
+        (
+            "{path} is not on the host, and a setting of the unit such as ReadWritePaths= names it; "
+            "make it before the deploy, or write a - before it"
+        ),
+    ),
+    (
+        r"status=21[67]/(?P<kind>GROUP|USER)\b",
+        (
+            "an account or a group that the unit names, such as in SupplementaryGroups=, is not "
+            "on the host; make it before the deploy"
+        ),
+    ),
+    (
+        r"notification message from PID \d+, but reception only permitted for main PID",
+        (
+            "READY=1 came from a child of the main process; write NotifyAccess: all into "
+            "python_service_unit_options"
+        ),
+    ),
+    (
+        r"unset environment variable evaluates to an empty string: (?P<name>\w+)",
+        (
+            "python_service_command names ${name}, which is not set; write it into "
+            "python_service_environment"
+        ),
+    ),
+)
+_KNOWN = [(re.compile(pattern), sentence) for pattern, sentence in _TABLE]

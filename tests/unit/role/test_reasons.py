@@ -1,0 +1,310 @@
+"""Why a release failed, in one sentence, from what Python, servers, pip and systemd really say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lab.fake import FakeHost, Program, make_release
+
+from python_service.module_utils.python_service.errors import ServiceError
+from python_service.module_utils.python_service.host.reasons import (
+    Subject,
+    explain,
+    explain_words,
+    subject_of,
+)
+from python_service.module_utils.python_service.host.systemd import Status
+
+APP = "/opt/demo/releases/0123456789ab/app"
+SUBJECT = Subject(APP, "/var/lib/demo", "/usr/bin/python3")
+#: As the role's handler writes a traceback: in one line.
+TRACEBACK = (
+    r"Uncaught exception\nTraceback (most recent call last):\n  File \"main.py\", line 1, in f\n"
+)
+
+
+def why(*entries: str, subject: Subject = SUBJECT) -> str:
+    (sentence,) = explain(subject, Status(), [entries])
+    return sentence
+
+
+@pytest.mark.parametrize(
+    ("said", "beginning", "advice"),
+    [
+        (
+            TRACEBACK + "ModuleNotFoundError: No module named 'redis.client'",
+            "the module redis.client is not found; ",
+            "python_service_requirements",
+        ),
+        (
+            "/opt/demo/environments/x/bin/python: No module named shop",
+            "the module shop is not found; ",
+            "python_service_requirements",
+        ),
+        (
+            TRACEBACK + "ModuleNotFoundError: No module named 'tomllib'",
+            "the program needs a newer Python than /usr/bin/python3, which has no tomllib; ",
+            "python_service_python",
+        ),
+        (
+            "ImportError: cannot import name 'Self' from 'typing' (/usr/lib/python3.9/typing.py)",
+            "the program needs a newer Python than /usr/bin/python3, which has no Self; ",
+            "python_service_python",
+        ),
+        (
+            TRACEBACK + "OSError: [Errno 30] Read-only file system: 'app.log'",
+            f"{APP}/app.log is denied to it: a release is never changed, so ",
+            "$STATE_DIRECTORY (/var/lib/demo)",
+        ),
+        (
+            TRACEBACK + f"PermissionError: [Errno 13] Permission denied: '{APP}/twistd.pid'",
+            f"{APP}/twistd.pid is denied to it: a release is never changed",
+            "$STATE_DIRECTORY",
+        ),
+        (
+            TRACEBACK + "OSError: [Errno 30] Read-only file system: '/srv/data/x'",
+            "/srv/data/x cannot be written: the service may write to $STATE_DIRECTORY",
+            "ReadWritePaths in python_service_unit_options",
+        ),
+        (
+            TRACEBACK + "PermissionError: [Errno 13] Permission denied: '/home/me/key'",
+            "/home/me/key is denied to it: its account has no right to it",
+            "ProtectHome=yes",
+        ),
+        (
+            TRACEBACK + "sqlite3.OperationalError: unable to open database file",
+            "a SQLite database cannot be opened or written (unable to open database file)",
+            "$STATE_DIRECTORY (/var/lib/demo)",
+        ),
+        (
+            TRACEBACK + "OSError: [Errno 98] Address already in use",
+            "the address that it listens on is taken; ",
+            "or choose another",
+        ),
+        (
+            (
+                "[Errno 98] error while attempting to bind on address ('127.0.0.1', 8002): "
+                "address already in use"
+            ),
+            "port 8002 is taken; ",
+            "stop what listens there",
+        ),
+        (
+            (
+                "[Errno 98] error while attempting to bind on address ('::1', 8002, 0, 0): "
+                "[errno 98] address already in use"
+            ),
+            "port 8002 is taken; ",
+            "stop what listens there",
+        ),
+        ("Connection in use: ('0.0.0.0', 8000)", "port 8000 is taken; ", "or choose another"),
+        ("Connection in use: ", "the address that it listens on is taken; ", "or choose another"),
+        (
+            (
+                "[Errno 13] error while attempting to bind on address ('0.0.0.0', 80): "
+                "permission denied"
+            ),
+            "port 80 is for programs with more rights; ",
+            "CAP_NET_BIND_SERVICE",
+        ),
+        (
+            f'  File "{APP}/main.py", line 3\n    match x:\n          ^\nSyntaxError: invalid syntax',
+            f"{APP}/main.py, line 3, is not Python as /usr/bin/python3 reads it (invalid syntax); ",
+            "python_service_python",
+        ),
+        (
+            TRACEBACK + rf'  File "{APP}/part.py", line 7\n    type X = int\nSyntaxError: bad\n',
+            f"{APP}/part.py, line 7, is not Python as /usr/bin/python3 reads it (bad); ",
+            "correct it",
+        ),
+        ("SyntaxError: invalid syntax", "a file of it is not Python as ", "correct it"),
+        (
+            (
+                "Invalid HTTP_HOST header: '127.0.0.1:8000'. You may need to add '127.0.0.1' to "
+                "ALLOWED_HOSTS."
+            ),
+            "the program answers to other names than 127.0.0.1:8000 (ALLOWED_HOSTS); ",
+            "headers: {Host: shop.example}",
+        ),
+        (
+            "ERROR: Package 'own' requires a different Python: 3.11.2 not in '>=3.12'",
+            "what is to be installed needs Python >=3.12, and /usr/bin/python3 is 3.11.2; ",
+            "python_service_python",
+        ),
+        (
+            (
+                "ERROR: Ignored the following versions that require a different python version: "
+                "2.0 Requires-Python >=3.12"
+            ),
+            (
+                "what is to be installed needs another Python than /usr/bin/python3 "
+                "(2.0 Requires-Python >=3.12); "
+            ),
+            "python_service_python",
+        ),
+        (
+            "demo.service: Failed at step EXEC spawning /opt/x/run: Permission denied",
+            "/opt/x/run cannot be executed: Permission denied; make it executable",
+            "account reach it",
+        ),
+        (
+            "demo.service: Failed at step EXEC spawning /opt/x/run: Exec format error",
+            "/opt/x/run cannot be executed: Exec format error; its first line has to name",
+            "#!/usr/bin/env python3",
+        ),
+        (
+            "demo.service: Failed at step EXEC spawning /opt/x/run: No such file or directory",
+            "/opt/x/run cannot be executed: No such file or directory; it, or the interpreter",
+            "first line",
+        ),
+        (
+            "/usr/bin/env: \u2018./prepare\u2019: Permission denied",
+            "./prepare cannot be executed: Permission denied; ",
+            "make it executable",
+        ),
+        (
+            (
+                "demo.service: Failed to set up mount namespacing: /run/systemd/unit-root/srv/x: "
+                "No such file or directory"
+            ),
+            "/srv/x is not on the host, ",
+            "make it before the deploy",
+        ),
+        (
+            "demo.service: Failed to set up mount namespacing: /srv/x: No such file or directory",
+            "/srv/x is not on the host, ",
+            "make it before the deploy",
+        ),
+        (
+            "demo.service: Main process exited, code=exited, status=216/GROUP",
+            "an account or a group that the unit names, ",
+            "SupplementaryGroups=",
+        ),
+        (
+            (
+                "demo.service: Got notification message from PID 7, but reception only permitted for "
+                "main PID 6"
+            ),
+            "READY=1 came from a child of the main process; ",
+            "NotifyAccess: all",
+        ),
+        (
+            (
+                "demo.service: Referenced but unset environment variable evaluates to an empty string: "
+                "PORT"
+            ),
+            "python_service_command names $PORT, which is not set; ",
+            "python_service_environment",
+        ),
+    ],
+)
+def test_what_is_said_is_explained_with_what_to_do(said: str, beginning: str, advice: str) -> None:
+    sentence = why("Starting", said, "Shutting down")
+    assert sentence.startswith(beginning)
+    assert advice in sentence
+    assert "\n" not in sentence
+
+
+def test_a_file_of_variables_that_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "there").touch()
+    unit = (
+        f"EnvironmentFile={tmp_path}/there\nEnvironmentFile={tmp_path}/gone\nEnvironmentFile=-/x\n"
+    )
+    sentence = why(
+        "demo.service: Failed to load environment files: No such file or directory",
+        subject=SUBJECT._replace(unit=unit),
+    )
+    assert sentence.startswith(f"EnvironmentFile={tmp_path}/gone cannot be read (No such file")
+
+
+def test_what_came_last_counts() -> None:
+    said = ["ModuleNotFoundError: No module named 'a'", "ModuleNotFoundError: No module named 'b'"]
+    assert "module b" in why(*said)
+    assert "module b" in why("\n".join(said))
+
+
+def test_what_came_before_the_traceback_that_ended_it_is_not_taken_for_the_reason() -> None:
+    said = ["ModuleNotFoundError: No module named 'uvloop'", TRACEBACK + "ValueError: bad", "End"]
+    assert explain(SUBJECT, Status(), [said]) == []
+    assert "module uvloop" in why(said[0], "End")
+
+
+def test_what_tells_most_comes_first() -> None:
+    told = [
+        ["ModuleNotFoundError: No module named 'a'"],
+        ["No module named b", "python: No module named c"],
+    ]
+    assert "module a" in explain(SUBJECT, Status(), told)[0]
+
+
+def test_one_that_is_never_ready_is_told_what_to_use_instead() -> None:
+    status = Status(Type="notify", Result="timeout", TimeoutStartUSec="1min 30s")
+    (sentence,) = explain(SUBJECT, status, [["Hello"]])
+    assert sentence.startswith("it did not say READY=1 within 1min 30s; ")
+    assert "python_service_type: exec" in sentence
+    assert explain(SUBJECT, Status(Type="exec", Result="timeout"), []) == []
+    assert explain(SUBJECT, Status(), [["Hello"], []]) == []
+
+
+def test_nothing_that_is_quoted_steers_a_terminal_or_is_taken_for_a_field() -> None:
+    said = "[Errno 30] Read-only file system: '/srv/\x1b[2J{python}{x}" + "y" * 9999 + "'"
+    sentence = why(said)
+    assert sentence.startswith("/srv/\\x1b[2J{python}{x}yyy")
+    assert len(sentence) < 1000
+
+
+def test_what_pip_says_is_explained_as_well() -> None:
+    text = "pip failed:\n  ERROR: Package 'own' requires a different Python: 3.9.2 not in '>=3.12'"
+    assert "needs Python >=3.12" in explain_words(SUBJECT, text)[0]
+    assert explain_words(SUBJECT, "pip failed:\n  no such thing") == []
+
+
+class TestErrors:
+    """Where the sentence stands in the error of a deploy."""
+
+    def test_it_comes_first_and_the_journals_words_after(
+        self, host: FakeHost, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        host.deploy(make_release(host, "demo", Program()))
+        release = make_release(host, "demo", Program("exits"), source="2")
+        error = TRACEBACK + "ModuleNotFoundError: No module named 'redis'"
+        say = host.systemd._say
+        monkeypatch.setattr(host.systemd, "_say", lambda name, *_: say(name, error, 3))
+        with pytest.raises(ServiceError) as raised:
+            host.deploy(release)
+        first, second, third, *_, last = str(raised.value).splitlines()
+        assert first.startswith(
+            f"Release {release.id} was not accepted: the module redis is not found; "
+        )
+        assert second.startswith("demo.service did not stay up: ")
+        assert third == "Its journal at warning and worse:"
+        assert last.endswith("runs again.")
+
+    def test_one_that_nobody_knows_begins_with_the_state(self, host: FakeHost) -> None:
+        release = make_release(host, "demo", Program("exits"))
+        with pytest.raises(ServiceError) as raised:
+            host.deploy(release)
+        words = f"Release {release.id} was not accepted: demo.service did not stay up: "
+        assert str(raised.value).startswith(words)
+
+    def test_what_could_not_be_installed_is_explained(self, host: FakeHost) -> None:
+        release = make_release(host, "demo", Program(), venv_of="unbuildable")
+        said = "pip failed:\n  requires a different Python: 3.9.2 not in '>=3.12'"
+        host.unbuildable[release.venv.id] = said
+        with pytest.raises(ServiceError) as raised:
+            host.deploy(release)
+        lines = str(raised.value).splitlines()
+        assert lines[0].startswith(
+            "The release of demo could not be staged: what is to be installed"
+        )
+        assert lines[1] == "pip failed:"
+        assert lines[-1] == "What runs is untouched."
+
+
+def test_the_subject_is_the_unit_of_the_release(host: FakeHost) -> None:
+    release = make_release(host, "demo", Program())
+    subject = subject_of(host.layout("demo"), release, "demo.service")
+    assert subject.app == host.layout("demo").app(release.id)
+    assert subject.settings("Type") == ["exec"]
+    assert subject_of(host.layout("demo"), release).settings("Type") == []
