@@ -43,6 +43,10 @@ def state_of(host: Host) -> str:
         ({"command": "gunicorn app:app"}, "python_service_command: 'gunicorn' is not in"),
         ({"command": "python other.py"}, "python_service_command: other.py is not in the source"),
         (
+            {"command": "python main.py && true"},
+            "python_service_command: no shell reads it: the program would be given &&; write /bin/sh",
+        ),
+        (
             {"command": "/usr/bin/nothing"},
             "python_service_command: /usr/bin/nothing is not a program",
         ),

@@ -21,8 +21,7 @@ ASGI = ("levels", "print", "task", "raise")
 @pytest.fixture(scope="module")
 def gunicorn(host: Host, module_player: Player, service: Callable[[str], Service]) -> list[Entry]:
     """What gunicorn and its application say when each path was asked for."""
-    # It wants its control socket in the home of the account, which has none.
-    options = "--bind 127.0.0.1:8001 --workers 2 --access-logfile - --no-control-socket"
+    options = "--bind 127.0.0.1:8001 --workers 2 --access-logfile -"
     module_player.role(
         name="wsgi",
         src=str(SERVICES / "wsgi.py"),

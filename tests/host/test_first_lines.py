@@ -1,0 +1,145 @@
+"""A deploy that fails for one of the usual reasons names it in the first line of its error."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab.deploys import Player, make_wheel
+from testinfra.host import Host
+
+HOSTS = ("debian-11", "debian-testing")
+LISTENS = "import socket; socket.create_server(('127.0.0.1', 18099)).accept()"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    directory = tmp_path / "source"
+    directory.mkdir()
+    (directory / "run").write_text("#!/no/such/python\n")
+    (directory / "run").chmod(0o755)
+    return directory
+
+
+@pytest.fixture(autouse=True)
+def _taken(host: Host) -> None:
+    """Somebody listens on a port."""
+    host.run("systemctl reset-failed taken")
+    host.run(f'systemd-run --quiet --unit taken python3 -c "{LISTENS}"')
+
+
+def fail(player: Player, source: Path, program: str, **changes: Any) -> str:
+    """The error of a deploy."""
+    (source / "main.py").write_text(textwrap.dedent(program))
+    run = player.role(
+        name="bad", src=str(source), **{"command": "python main.py", "settle": 1, **changes}
+    )
+    assert run.status != 0
+    return run.message
+
+
+APP = "/opt/bad/releases/"
+RUNS = "import signal; signal.pause()"
+
+
+@pytest.mark.parametrize(
+    ("program", "changes", "words"),
+    [
+        ("import redis", {}, "the module redis is not found; add the package"),
+        (RUNS, {"command": "python -m redis"}, "the module redis is not found; add the package"),
+        ("open('app.log', 'a')", {}, "/app/app.log is denied to it: a release is never changed"),
+        (
+            "import logging; logging.FileHandler('app.log')",
+            {"logging": "off"},
+            "/app/app.log is denied to it: a release is never changed",
+        ),
+        ("open('main.py', 'a')", {}, "/app/main.py is denied to it: a release is never changed"),
+        (
+            "import sqlite3; sqlite3.connect('db.sqlite3').execute('create table a (b)')",
+            {},
+            "a SQLite database cannot be opened or written (unable to open database file)",
+        ),
+        ("open('/srv/x', 'w')", {}, "/srv/x cannot be written: the service may write to $STATE"),
+        ("open('/etc/shadow')", {}, "/etc/shadow is denied to it: its account has no right to it"),
+        (
+            "import socket; socket.create_server(('127.0.0.1', 18099))",
+            {},
+            "the address that it listens on is taken; ",
+        ),
+        (
+            "import asyncio; asyncio.run(asyncio.start_server(print, '127.0.0.1', 18099))",
+            {},
+            "port 18099 is taken; stop what listens there",
+        ),
+        ("x = 1\ny := 2\n", {}, "/app/main.py, line 2, is not Python as /usr/bin/python3 reads it"),
+        (
+            RUNS,
+            {"unit_options": {"Service": {"EnvironmentFile": "/etc/no/such.env"}}},
+            "EnvironmentFile=/etc/no/such.env cannot be read (No such file or directory); ",
+        ),
+        (RUNS, {"command": "./run"}, "/app/run cannot be executed: No such file or directory; "),
+        (
+            RUNS,
+            {"unit_options": {"Service": {"ReadWritePaths": "/srv/none"}}},
+            "/srv/none is not on the host, ",
+        ),
+        (
+            RUNS,
+            {"unit_options": {"Service": {"SupplementaryGroups": "nosuchgroup"}}},
+            "an account or a group that the unit names, ",
+        ),
+        (
+            RUNS,
+            {"type": "notify", "unit_options": {"Service": {"TimeoutStartSec": 2}}},
+            (
+                "it did not say READY=1 within 2s; a program that does not speak to systemd needs "
+                "python_service_type: exec"
+            ),
+        ),
+    ],
+    ids=lambda value: value[:40] if isinstance(value, str) else "",
+)
+def test_the_first_line_says_why(
+    player: Player, source: Path, program: str, changes: dict[str, Any], words: str
+) -> None:
+    first, *rest = fail(player, source, program, **changes).splitlines()
+    assert first.startswith("Release ")
+    assert " was not accepted: " in first
+    assert words in first
+    assert rest[0].startswith("bad.service did not stay up: ")
+    assert rest[-1] == "It was the first one, so nothing runs, and nothing starts at boot."
+
+
+def test_a_package_for_another_python_is_named(player: Player, source: Path) -> None:
+    wheelhouse = source.parent / "wheelhouse"
+    wheelhouse.mkdir()
+    metadata = "Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\nRequires-Python: >=3.99\n"
+    make_wheel(wheelhouse, "1.0", more={"greeting-1.0.dist-info/METADATA": metadata})
+    changes = {"requirements": ["greeting"], "wheelhouse": str(wheelhouse)}
+    first, *_, last = fail(player, source, RUNS, **changes).splitlines()
+    assert first.startswith("The release of bad could not be staged: what is to be installed needs")
+    assert ">=3.99" in first
+    assert last == "What runs is untouched."
+
+
+def test_what_systemd_expands_in_a_command(host: Host, player: Player, source: Path) -> None:
+    """As the messages of the plan and the manual say it."""
+    (source / "main.py").write_text(
+        "import os, pathlib, signal, sys\n"
+        "pathlib.Path(os.environ['STATE_DIRECTORY'], 'given').write_text('|'.join(sys.argv[1:]))\n"
+        "signal.pause()\n"
+    )
+    command = "python main.py $WORDS ${WORDS} --bind=0.0.0.0:${PORT} '0.0.0.0:$PORT' $HOME"
+    player.role(
+        name="expands",
+        src=str(source),
+        command=f"{command} $RUNTIME_DIRECTORY '>'",
+        environment={"PORT": 80, "WORDS": "a b"},
+        settle=1,
+    ).succeeded()
+    given = host.check_output("cat /var/lib/expands/given").split("|")
+    own = ["/var/lib/expands", "/run/expands", ">"]
+    assert given == ["a", "b", "a b", "--bind=0.0.0.0:80", "0.0.0.0:$PORT", *own]
+    player.role(name="expands", state="absent", remove_data=True).succeeded()
