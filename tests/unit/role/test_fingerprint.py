@@ -56,6 +56,28 @@ def test_what_determines_what_runs_or_is_accepted_determines_the_id(
     assert release(**changes).id != release().id
 
 
+def test_what_earlier_versions_did_not_write_restarts_nothing() -> None:
+    text = release().units[UNIT]
+    new = ("HOME=", "XDG_CACHE_HOME=", "TMPDIR=", "RuntimeDirectory")
+    lines = text.split("\n")
+    before = [line for line in lines if not any(word in line for word in new) and line[:1] != "#"]
+    assert len(before) < len(lines) - 5
+    assert anonymous("\n".join(before)) == anonymous(text)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"environment": {"HOME": "/var/lib/demo"}},
+        {"unit_options": {"Service": {"Environment": "HOME=/srv"}}},
+        {"unit_options": {"Service": {"RuntimeDirectory": "demo/deeper"}}},
+    ],
+    ids=str,
+)
+def test_the_same_that_a_user_sets_does(changes: dict[str, Any]) -> None:
+    assert release(**changes).fingerprint(UNIT) != release().fingerprint(UNIT)
+
+
 @pytest.mark.parametrize("changes", STARTED, ids=str)
 def test_another_start_is_another_fingerprint(changes: dict[str, Any]) -> None:
     assert release(**changes).fingerprint(UNIT) != release().fingerprint(UNIT)
@@ -168,7 +190,7 @@ def test_units_that_differ_in_the_name_of_their_release_alone_are_alike() -> Non
 
 
 def test_a_unit_that_names_no_release_is_left_as_it_is() -> None:
-    assert anonymous("[Service]\nExecStart=/bin/x\n") == "[Service]\nExecStart=/bin/x\n"
+    assert anonymous("[Service]\nExecStart=/bin/x\n") == "[Service]\nExecStart=/bin/x"
 
 
 def test_a_fingerprint_is_that_of_one_unit() -> None:
