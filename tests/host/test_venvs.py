@@ -117,7 +117,7 @@ def test_what_cannot_be_installed_changes_nothing(
     run = versioned.deploy("bad", **given)
     assert run.status != 0
     assert words in run.message
-    assert "what runs is untouched" in run.message
+    assert "What runs is untouched" in run.message
     assert environments(versioned) == before
     assert versioned.service.pid == pid
     left = host.check_output(f"ls -A /opt/{versioned.service.name}").split()

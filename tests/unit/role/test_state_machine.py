@@ -347,7 +347,7 @@ class AnyOrder(RuleBasedStateMachine):
         """After what ended with these words, what served before serves, or they say that it does not."""
         assert not noted or self.lines() == before.lines + 1
         assert self.host.counting("demo") == before.counting
-        if "what runs is untouched" in words:
+        if "hat runs is untouched" in words:
             assert self.host.picture("demo")["running"] == before.picture["running"]
             return
         if any(confession in words for confession in CONFESSIONS):
