@@ -29,7 +29,7 @@ from lab.promises import (
 )
 
 from python_service.module_utils.python_service.errors import ServiceError
-from python_service.module_utils.python_service.host import history, lock
+from python_service.module_utils.python_service.host import history, lock, record
 from python_service.module_utils.python_service.host.releases import read_release
 from python_service.module_utils.python_service.model import Release
 
@@ -238,6 +238,7 @@ class AnyOrder(RuleBasedStateMachine):
     ) -> None:
         one, other = (self.release(wish) for wish in wishes)
         self.host.archive(one)
+        record.claim(self.layout, [])  # or a rollback finds no service before it finds the lock
         with Paused(
             self.host, lambda: self.host.deploy(one, by="eve@there", **how), moment + UNTIL_LOCKED
         ) as first:
