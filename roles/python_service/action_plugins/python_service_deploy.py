@@ -44,9 +44,9 @@ class ActionModule(ServiceAction):
 
     def perform(self, variables: dict[str, Any]) -> dict[str, Any]:
         given = self._task.args["plan"]
-        outcome = given["outcome"]
-        if outcome["changed"] and not self._task.check_mode:
+        if not self._task.check_mode:
             return self._deploy(given, variables)
+        outcome = given["outcome"]
         # Ansible asks of a task that may be in the background whether it has ended.
         return {**outcome, "diff": [*given["source_diff"], *outcome["diff"]], "finished": 1}
 

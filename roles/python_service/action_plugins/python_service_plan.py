@@ -39,11 +39,13 @@ except ImportError:
 class ActionModule(ServiceAction):
     """Reads the role's variables; returns ``plan``, for the later steps.
 
-    The plan has ``name``, ``by`` (who asks) and ``absent`` (the state). Where the
-    service is to be absent, ``remove_data``. Otherwise ``release`` (its id),
-    ``outcome`` (what the deploy would return), ``source_diff``, ``python`` (the
-    version of the service's interpreter) and ``slow`` (whether pip has to run).
-    Ansible shows all of it, so nothing secret is in it.
+    The plan has ``name``, ``by`` (who asks), ``absent`` (the state) and ``pending``
+    (whether there is something to do; if not, ``release`` and ``previous`` stand
+    beside the plan). Where the service is to be absent, ``remove_data``.
+    Otherwise ``release`` (its id), ``outcome`` (what the deploy would return),
+    ``source_diff``, ``python`` (the version of the service's interpreter) and
+    ``slow`` (whether pip has to run). Ansible shows all of it, so nothing secret
+    is in it.
     """
 
     def perform(self, variables: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +53,8 @@ class ActionModule(ServiceAction):
         known = {"name": arguments["name"], "by": requester()}
         if arguments["state"] == "absent":
             remove_data = arguments["remove_data"]
-            return {"plan": {**known, "absent": True, "remove_data": remove_data}}
+            absent = {**known, "absent": True, "pending": True, "remove_data": remove_data}
+            return {"plan": absent}
         planned = plan(arguments, known["by"], self.cache)
         options = look_options(planned, arguments, diff=self._task.diff)
         found = self.on_host("python_service_look", options, variables)
@@ -61,6 +64,7 @@ class ActionModule(ServiceAction):
         made = {
             **known,
             "absent": False,
+            "pending": found["outcome"]["changed"],
             "release": planned.release.id,
             "outcome": found["outcome"],
             "source_diff": changed,
@@ -70,7 +74,9 @@ class ActionModule(ServiceAction):
             and planned.contents.installs
             and not self.under_mitogen,
         }
+        in_place = {key: found["outcome"].get(key) for key in ("release", "previous")}
         return {
+            **({} if made["pending"] else in_place),
             "plan": made,
             "warnings": [
                 message(text) for text in [*planned.contents.warnings, *found["complaints"]]

@@ -436,13 +436,17 @@ def test_a_release_that_is_there_is_not_sent_again(playbook: Playbook) -> None:
     assert "archive" not in playbook.host.calls[-1][1]
 
 
-def test_a_plan_without_changes_makes_no_call_to_the_host(playbook: Playbook) -> None:
-    nothing = {**NEW_HOST["outcome"], "changed": False, "steps": [], "diff": []}
-    playbook.host.answers["python_service_look"] = {**NEW_HOST, "outcome": nothing}
-    planned = playbook.plan()
-    result = playbook.run("python_service_deploy", {"plan": planned})
-    assert not result["changed"]
-    assert [name for name, _ in playbook.host.calls] == ["python_service_look"]
+def test_where_nothing_is_to_be_done_the_plan_is_the_outcome(playbook: Playbook) -> None:
+    found = {"changed": False, "steps": [], "diff": [], "release": "b", "previous": "a"}
+    outcome = {**NEW_HOST["outcome"], **found}
+    playbook.host.answers["python_service_look"] = {**NEW_HOST, "outcome": outcome}
+    result = playbook.run("python_service_plan")
+    assert not result["plan"]["pending"]
+    assert (result["release"], result["previous"]) == ("b", "a")
+    playbook.host.answers["python_service_look"] = NEW_HOST
+    result = playbook.run("python_service_plan")
+    assert result["plan"]["pending"]
+    assert "release" not in result
 
 
 def test_check_mode_says_what_a_deploy_would_return_and_makes_no_call(playbook: Playbook) -> None:

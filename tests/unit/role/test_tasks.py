@@ -35,6 +35,7 @@ class ActionModule(ActionBase):
 PLAN = {
     "name": "demo",
     "absent": False,
+    "pending": True,
     "release": "c" * 12,
     "slow": False,
 }
@@ -104,6 +105,7 @@ def test_the_result_is_of_the_step_that_was_the_last(tmp_path: Path, stubs: Path
         {"plan": {"plan": PLAN}, "deploy": deployed},
         {"plan": {"plan": PLAN}, "deploy": not_accepted},
         {"plan": {"plan": PLAN}, "deploy": {"failed": True}},
+        {"plan": {"plan": {**PLAN, "pending": False}, "release": "d" * 12, "previous": "c" * 12}},
         {"plan": {"plan": {**PLAN, "absent": True}}, "remove": {"changed": True}},
         {"plan": {"failed": True}},
     ]
@@ -115,6 +117,7 @@ def test_the_result_is_of_the_step_that_was_the_last(tmp_path: Path, stubs: Path
         {**NOTHING, "changed": True, "release": "c" * 12},
         {**NOTHING, "changed": True, "release": "b" * 12, "rolled_back": True},
         NOTHING,
+        {**NOTHING, "release": "d" * 12, "previous": "c" * 12},
         {**NOTHING, "changed": True},
         NOTHING,
     ]
