@@ -92,6 +92,15 @@ def test_gunicorn_starts_without_a_word_that_is_no_information(
     assert {entry["PRIORITY"] for entry in start} == {"6"}
 
 
+def test_gunicorn_finds_a_place_for_its_control_socket(
+    gunicorn: list[Entry], service: Callable[[str], Service]
+) -> None:
+    """Which it wants below its home."""
+    wsgi = service("wsgi")
+    said = [e for e in wsgi.journal() if "control" in str(e["MESSAGE"]).lower()]
+    assert {entry["PRIORITY"] for entry in said} == {"6"}, said
+
+
 @pytest.mark.parametrize(
     ("bind", "words"),
     [("127.0.0.1:8001", "already in use"), ("unix:/run/nowhere/wsgi.sock", "No such file")],
@@ -105,11 +114,11 @@ def test_a_gunicorn_that_gives_up_after_seconds_is_taken_back(
     variables = {
         "name": name,
         "src": str(SERVICES / "wsgi.py"),
-        "command": "gunicorn --bind 127.0.0.1:8003 --no-control-socket wsgi:app",
+        "command": "gunicorn --bind 127.0.0.1:8003 wsgi:app",
         **requirements(),
     }
     module_player.role(**variables).succeeded()
-    variables["command"] = f"gunicorn --bind {bind} --no-control-socket wsgi:app"
+    variables["command"] = f"gunicorn --bind {bind} wsgi:app"
     run = module_player.role(**variables)
     assert words in run.message
     assert "runs again" in run.message

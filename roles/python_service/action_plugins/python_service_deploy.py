@@ -47,8 +47,7 @@ class ActionModule(ServiceAction):
         if not self._task.check_mode:
             return self._deploy(given, variables)
         outcome = given["outcome"]
-        # Ansible asks of a task that may be in the background whether it has ended.
-        return {**outcome, "diff": [*given["source_diff"], *outcome["diff"]], "finished": 1}
+        return {**outcome, "diff": [*given["source_diff"], *outcome["diff"]]}
 
     def _deploy(self, given: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         arguments = self.arguments("main", variables)

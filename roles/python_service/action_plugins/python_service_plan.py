@@ -61,22 +61,21 @@ class ActionModule(ServiceAction):
         if found["problems"]:
             raise ServiceError("\n".join(found["problems"]))
         changed = source_diff(planned.contents, found["changes"]) if self._task.diff else []
+        outcome = found["outcome"]
         made = {
             **known,
             "absent": False,
-            "pending": found["outcome"]["changed"],
+            "pending": outcome["changed"],
             "release": planned.release.id,
-            "outcome": found["outcome"],
+            "outcome": outcome,
             "source_diff": changed,
             "python": found["python"],
             # Under Mitogen a task in the background never ends.
-            "slow": stages(found["outcome"])
-            and planned.contents.installs
-            and not self.under_mitogen,
+            "slow": stages(outcome) and planned.contents.installs and not self.under_mitogen,
         }
-        in_place = {key: found["outcome"].get(key) for key in ("release", "previous")}
+        beside = () if outcome["changed"] else ("release", "previous")
         return {
-            **({} if made["pending"] else in_place),
+            **{key: outcome[key] for key in beside},
             "plan": made,
             "warnings": [
                 message(text) for text in [*planned.contents.warnings, *found["complaints"]]

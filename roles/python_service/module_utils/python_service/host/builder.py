@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..errors import ServiceError
 from ..foreign import last_lines, printable, shortened
 from ..layout import Layout
-from .files import make_directory
+from .files import make_directory, share
 from .programs import Account, end_processes, run
 
 #: User numbers that neither distributions nor systemd give to anybody, by systemd's documentation
@@ -61,9 +61,7 @@ class Builder:
 
     def admit(self, path: str) -> None:
         """Let it, and nobody else but root, into a directory of root's."""
-        if self._account:
-            os.chown(path, -1, self._account.group)
-        os.chmod(path, 0o710)
+        share(path, self._account.group if self._account else os.getegid(), 0o710)
 
     def give(self, path: str) -> None:
         """Give it what lies at ``path``, which is root's until then."""

@@ -66,6 +66,12 @@ def make_directory(path: str, mode: int = 0o755) -> None:
     os.chmod(path, mode)
 
 
+def share(path: str, group: int, mode: int) -> None:
+    """Let a group into a directory, and nobody else but root."""
+    os.chown(path, -1, group)
+    os.chmod(path, mode)
+
+
 def remove(path: str) -> None:
     """Remove a file, a link or a directory with all that is in it; nothing there is no error."""
     if os.path.isdir(path) and not os.path.islink(path):

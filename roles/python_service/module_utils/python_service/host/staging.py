@@ -22,7 +22,7 @@ from ..source import scan
 from . import venv
 from .accounts import Accounts
 from .builder import Builder, borrowed
-from .files import make_directory, names, remove, temporary_name
+from .files import make_directory, names, remove, share, temporary_name
 from .observe import release_on_host
 from .releases import write_release
 
@@ -60,12 +60,6 @@ def stage(layout: Layout, release: Release, archive: str | None, accounts: Accou
     finally:
         os.umask(umask)
         remove(incoming)
-
-
-def share(path: str, group: int, mode: int) -> None:
-    """Let a group into a directory, and nobody else but root."""
-    os.chown(path, -1, group)
-    os.chmod(path, mode)
 
 
 def _group(release: Release, accounts: Accounts) -> int:

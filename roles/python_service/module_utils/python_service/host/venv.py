@@ -57,9 +57,8 @@ def build(layout: Layout, venv: Venv, incoming: str, builder: Builder) -> None:
     """
     path = layout.venv(venv.id)
     before = os.path.join(incoming, "venv-before")
-    if os.path.lexists(
-        path
-    ):  # half built, or made from a Python that is gone; it may run all the same
+    if os.path.lexists(path):
+        # Half built, or made from a Python that is gone; it may run all the same.
         os.rename(path, before)
     try:
         os.mkdir(path, 0o700)
@@ -70,14 +69,14 @@ def build(layout: Layout, venv: Venv, incoming: str, builder: Builder) -> None:
             options = ["--requirement", os.path.join(incoming, "requirements", "0.txt")]
             install(layout, venv, incoming, options, builder)
         builder.take(path)
-        version = _version(layout, venv)
-        if version is None:
+        found = _interpreter(layout, venv)
+        if found is None:
             raise ServiceError(
                 f"a package put something else than {venv.python} into the place of the virtual "
                 "environment's interpreter; find out which it was, and do without it"
             )
-        _add_handler(layout, venv, version, os.path.join(incoming, "handler", "systemd_handler"))
-        facts = {"id": venv.id, "python": venv.python, "version": version}
+        _add_handler(path, found, os.path.join(incoming, "handler", "systemd_handler"))
+        facts = {"id": venv.id, "python": venv.python, "version": found.version}
         os.sync()
         write(_mark(layout, venv.id), json.dumps(facts) + "\n")
     except BaseException:
@@ -128,19 +127,19 @@ def compile_source(layout: Layout, venv: Venv, directory: str, final: str) -> No
     them anew. A file that cannot be compiled is the program's own affair. What
     packages made must not be below it: the compiler writes and reads through links.
     """
-    _compile(layout, venv, ["-s", directory, "-p", final, directory])
-
-
-def _compile(layout: Layout, venv: Venv, options: list[str]) -> None:
     found = _interpreter(layout, venv)
     if found:
-        run([found.path, "-I", "-S", "-m", "compileall", "-q", *options], limit=_PATIENCE)
+        _compile(found, ["-s", directory, "-p", final, directory])
 
 
-def _add_handler(layout: Layout, venv: Venv, version: str, handler: str) -> None:
-    """Put the role's own package into a venv that only root can change any more."""
-    path = layout.venv(venv.id)
-    packages = os.path.join(path, "lib", f"python{version}", "site-packages")
+def _compile(interpreter: _Interpreter, options: list[str]) -> None:
+    command = [interpreter.path, "-I", "-S", "-m", "compileall", "-q"]
+    run([*command, *options], limit=_PATIENCE)
+
+
+def _add_handler(path: str, interpreter: _Interpreter, handler: str) -> None:
+    """Put the role's own package into the venv at ``path``, which only root can change any more."""
+    packages = os.path.join(path, "lib", f"python{interpreter.version}", "site-packages")
     package = os.path.join(packages, "systemd_handler")
     if os.path.realpath(packages) != os.path.join(
         os.path.realpath(path), packages[len(path) + 1 :]
@@ -154,7 +153,7 @@ def _add_handler(layout: Layout, venv: Venv, version: str, handler: str) -> None
     remove(startup)
     # What `pip install` of the package puts there: it does nothing until $SYSTEMD_HANDLER asks.
     shutil.copyfile(os.path.join(package, "startup.pth"), startup)
-    _compile(layout, venv, [package])
+    _compile(interpreter, [package])
 
 
 def _mark(layout: Layout, venv: str) -> str:
