@@ -8,6 +8,7 @@ from typing import Any
 
 try:
     from ..module_utils.python_service.controller.action import ServiceAction, requester
+    from ..module_utils.python_service.controller.contents import python_problem
     from ..module_utils.python_service.controller.plan import (
         look_options,
         plan,
@@ -26,6 +27,7 @@ except ImportError:
     if _UTILITIES not in ansible.module_utils.__path__:
         ansible.module_utils.__path__.append(_UTILITIES)
     from ansible.module_utils.python_service.controller.action import ServiceAction, requester
+    from ansible.module_utils.python_service.controller.contents import python_problem
     from ansible.module_utils.python_service.controller.plan import (
         look_options,
         plan,
@@ -43,7 +45,7 @@ class ActionModule(ServiceAction):
     ``unclaimed`` (whether the host has to note something first). Where the
     service is to be absent, ``remove_data``. Otherwise ``user`` and ``group``,
     ``new_users`` and ``new_groups`` (what the host lacks of them), ``release``
-    (its id), ``outcome`` (what the deploy would return), ``source_diff``,
+    (its id), ``requirements`` (where they come from), ``outcome`` (what the deploy would return), ``source_diff``,
     ``python`` (the version of the service's interpreter) and ``slow`` (whether
     pip has to run). Ansible shows all of it, so nothing secret is in it.
     """
@@ -60,6 +62,9 @@ class ActionModule(ServiceAction):
         found = self.on_host("python_service_look", options, variables)
         if found["problems"]:
             raise ServiceError("\n".join(found["problems"]))
+        unfit = python_problem(planned.contents, arguments["python"], found["python"])
+        if unfit:
+            raise ServiceError(unfit)
         changed = source_diff(planned.contents, found["changes"]) if self._task.diff else []
         new_users = [] if found["user_exists"] else [arguments["user"]]
         new_groups = [] if found["group_exists"] else [arguments["group"]]
@@ -69,6 +74,7 @@ class ActionModule(ServiceAction):
             "user": arguments["user"],
             "group": arguments["group"],
             "release": planned.release.id,
+            "requirements": message(planned.contents.said),
             "outcome": found["outcome"],
             "source_diff": changed,
             "unclaimed": bool(new_users or new_groups) or not found["claimed"],

@@ -4,17 +4,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from ..archive import pack
 from ..errors import ServiceError
+from ..model import Pip
 from ..source import Known, Source, scan
 from .manual import ROLE
+from .pip_options import separated
 from .problems import problem
-from .requirements import Project, read_project, read_requirements
+from .projects.needs import Library, find_needs
+from .projects.project import Project, read_project
+from .projects.version import version_variables
+from .run_cache import RunCache
 from .settings import Settings
 
 _CACHES = ["__pycache__"]
@@ -25,6 +34,9 @@ class Contents(NamedTuple):
 
     ``source`` is None where the program comes from the requirements, which are
     texts of requirements files; ``wheelhouse`` is None where an index serves.
+    ``project`` is the source as one that is installed, and ``libraries`` are
+    those that are installed with it. ``pip`` may hold passwords. ``said`` tells a person where the
+    requirements come from, and ``python`` is a specifier of Pythons.
     """
 
     source: Source | None
@@ -32,19 +44,32 @@ class Contents(NamedTuple):
     requirements: tuple[str, ...]
     wheelhouse: Source | None
     handler: Source
+    libraries: tuple[Library, ...] = ()
+    pip: Pip = Pip()
+    said: str = ""
+    python: str = ""
+
+    @property
+    def scripts(self) -> frozenset[str]:
+        """Programs of the projects that are installed."""
+        projects = [self.project, *(library.project for library in self.libraries)]
+        return frozenset(name for project in projects if project for name in project.scripts)
 
     @property
     def installs(self) -> bool:
         """Whether pip has something to do."""
-        return bool(self.requirements or self.project)
+        return bool(self.requirements or self.pip.projects)
 
 
 def gather(
-    settings: Settings, known: Known | None = None, files: Path = ROLE / "files"
+    settings: Settings,
+    known: Known | None = None,
+    cache: RunCache | None = None,
+    files: Path = ROLE / "files",
 ) -> Contents:
     """What the settings name; ``files`` is the role's own directory of that name.
 
-    Files that are ``known`` are not read again.
+    Files that are ``known`` are not read again, and what is in the ``cache`` is not asked for.
 
     Raises `ServiceError` with the variable's name for what is missing or will not do.
     """
@@ -56,15 +81,39 @@ def gather(
     wheelhouse = None
     if settings.wheelhouse:
         wheelhouse = _scan("wheelhouse", settings.wheelhouse, (), known)
-    requirements = read_requirements(settings.requirements, settings.directory)
     project = read_project(source) if source else None
-    if project and not requirements:
-        if project.untold:
-            raise ServiceError(problem("requirements", project.untold))
-        requirements = read_requirements(project.dependencies, settings.directory)
-    return Contents(
-        source, project, requirements, wheelhouse, scan(str(files), _CACHES, known=known)
+    needs = find_needs(settings, source, project, known, cache)
+    built = project if project and project.built else None
+    libraries = tuple(library for library in needs.libraries if library.project.built)
+    environment = settings.pip.environment
+    texts, netrc = separated([*needs.texts, *environment.values()])
+    requirements = tuple(texts[: len(needs.texts)])
+    places = [f"projects/{number}" for number in range(len(libraries))]
+    markers = [f" ; {library.marker}" if library.marker else "" for library in libraries]
+    pip = Pip(
+        arguments=settings.pip.arguments,
+        environment=dict(zip(environment, texts[len(needs.texts) :], strict=True)),
+        netrc=netrc,
+        projects=(*(["app"] if built else []), *map("".join, zip(places, markers, strict=True))),
+        build=version_variables(source.root, built) if source else {},
     )
+    handler = scan(str(files), _CACHES, known=known)
+    return Contents(
+        source, built, requirements, wheelhouse, handler, libraries, pip, needs.said, needs.python
+    )
+
+
+def python_problem(contents: Contents, python: str, version: Sequence[int]) -> str:
+    """Why a host's interpreter, by its path and version, is none for the program; empty where it is."""
+    told = ".".join(map(str, version))
+    try:
+        fits = SpecifierSet(contents.python).contains(told, prereleases=True)
+    except InvalidSpecifier:
+        fits = True  # pip or the build system will say what is wrong with it
+    if fits:
+        return ""
+    said = f"{python} of the host is {told}, and the program asks for Python {contents.python}"
+    return problem("python", f"{said}; write the path of one that fits")
 
 
 def pack_contents(contents: Contents, installer: str | None, archive: IO[bytes]) -> None:
@@ -81,9 +130,13 @@ def pack_contents(contents: Contents, installer: str | None, archive: IO[bytes])
         # A wheel is found by its name, a package by that of its directory.
         name = "installer" if os.path.isfile(installer) else "installer/pip"
         sources[name] = scan(installer, _CACHES)
+    for number, library in enumerate(contents.libraries):
+        sources[f"projects/{number}"] = library.source
     texts = {
         f"requirements/{number}.txt": text for number, text in enumerate(contents.requirements)
     }
+    if contents.installs:
+        texts["requirements/pip.json"] = json.dumps(asdict(contents.pip))
     pack(sources, texts, archive)
 
 

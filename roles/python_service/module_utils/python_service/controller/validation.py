@@ -23,6 +23,7 @@ from ..errors import ServiceError
 from ..model import RELEASE_FIELD
 from .commands import is_program, words_of
 from .manual import PREFIX, known_variables, specification
+from .pip_options import OptionError, pip_options
 from .places import current_problems, root_problems
 from .problems import kind_of, line_problems, problem
 from .unit_options import unit_options_problems
@@ -37,6 +38,7 @@ _PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: Of printable ASCII: whatever else a path holds is written as %XX.
 _URL = re.compile(r"https?://[!-~]+")
+_EXTRA = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _HOST_PATHS = ("root", "python")
 _KINDS = {
     "bool": "true or false",
@@ -147,6 +149,8 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
         found += _environment(arguments["environment"])
         found += unit_options_problems(arguments["unit_options"], base)
         found += _requirements(arguments["requirements"])
+        found += _extras(arguments["extras"])
+        found += _pip_options(arguments)
         found += _health(arguments["health"])
         found += _settle(arguments["settle"])
         found += _keep_releases(arguments["keep_releases"])
@@ -258,6 +262,25 @@ def _requirements(requirements: Any) -> Iterator[str]:
             yield problem(
                 "requirements", f"{line!r} is more than one line; write one line per item"
             )
+
+
+def _extras(extras: Iterable[str]) -> Iterator[str]:
+    for name in extras:
+        if not _EXTRA.fullmatch(name):
+            yield problem("extras", f"{name!r} names no extra and no group; write such as ['web']")
+
+
+def _pip_options(arguments: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        options = pip_options(arguments["pip_options"])
+    except OptionError as error:
+        yield problem("pip_options", str(error))
+        return
+    if options.names_an_index and arguments.get("wheelhouse"):
+        said = (
+            "names an index, and nothing but python_service_wheelhouse is used where that is given"
+        )
+        yield problem("pip_options", f"{said}; leave one of the two out")
 
 
 def _health(health: Mapping[Any, Any]) -> Iterator[str]:

@@ -8,6 +8,7 @@ place, and never changed from then on.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -17,16 +18,18 @@ import tempfile
 from ..archive import unpack
 from ..errors import ServiceError
 from ..layout import Layout
-from ..model import Release
+from ..model import Pip, Release
 from ..source import scan
 from . import venv
 from .accounts import Accounts
 from .builder import Builder, borrowed
-from .files import make_directory, names, remove, temporary_name
+from .files import make_directory, names, read, remove, temporary_name, write
 from .observe import release_on_host
 from .releases import write_release
 
 _INCOMING = ".incoming-"
+_PROJECT_FILES = ("pyproject.toml", "setup.py")
+_SETUPTOOLS = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
 _GROUP = re.compile(r"^Group=(.+)$", re.MULTILINE)
 
 
@@ -51,11 +54,13 @@ def stage(layout: Layout, release: Release, archive: str | None, accounts: Accou
         unpack(archive, incoming)
         share(incoming, group, 0o710)
         with borrowed(layout, group, os.path.join(incoming, "build")) as builder:
+            pip = _hand_over(os.path.join(incoming, "requirements"), builder)
+            came = venv.Incoming(incoming, pip)
             if not venv.is_whole(layout, release.venv.id):
-                venv.build(layout, release.venv, incoming, builder)
+                venv.build(layout, release.venv, came, builder)
             venv.open_to(layout, release.venv.id, group)
             if not release_on_host(layout, release):
-                _place(layout, release, incoming, builder)
+                _place(layout, release, came, builder)
     finally:
         os.umask(umask)
         remove(incoming)
@@ -65,6 +70,26 @@ def share(path: str, group: int, mode: int) -> None:
     """Let a group into a directory, and nobody else but root."""
     os.chown(path, -1, group)
     os.chmod(path, mode)
+
+
+def _hand_over(directory: str, builder: Builder) -> Pip:
+    """Let only the builder see what pip is told, which may hold passwords.
+
+    It is read before anything is built: from then on, packages may write there.
+    """
+    path = os.path.join(directory, "pip.json")
+    text = read(path)
+    if text is None:
+        return Pip()
+    told = Pip(**json.loads(text))
+    remove(path)
+    os.chmod(directory, 0o700)
+    builder.give(directory)
+    if told.netrc:
+        netrc = os.path.join(builder.directory, ".netrc")
+        write(netrc, told.netrc, 0o600)
+        builder.give(netrc)
+    return told
 
 
 def _group(release: Release, accounts: Accounts) -> int:
@@ -82,17 +107,17 @@ def clean(layout: Layout) -> None:
             remove(os.path.join(layout.base, name))
 
 
-def _place(layout: Layout, release: Release, incoming: str, builder: Builder) -> None:
-    app = os.path.join(incoming, "app")
+def _place(layout: Layout, release: Release, came: venv.Incoming, builder: Builder) -> None:
+    app = os.path.join(came.directory, "app")
     os.makedirs(app, exist_ok=True)  # a release whose program comes from its requirements
     if scan(app, may_be_empty=True).digest != release.source:
         raise ServiceError("the source that arrived is not the one that was sent; deploy again")
-    whole = os.path.join(incoming, "release")
+    whole = os.path.join(came.directory, "release")
     os.mkdir(whole)
     share(whole, builder.group, 0o750)
     final = layout.release(release.id)
     if release.project:
-        _install_project(layout, release, incoming, builder)
+        _install_projects(layout, release, came, builder)
         os.rename(os.path.join(builder.directory, "lib"), os.path.join(whole, "lib"))
     os.rename(app, os.path.join(whole, "app"))
     venv.compile_source(layout, release.venv, whole, final)
@@ -101,21 +126,35 @@ def _place(layout: Layout, release: Release, incoming: str, builder: Builder) ->
     # A power failure must not leave a release of empty files under its final name.
     os.sync()
     if os.path.lexists(final):  # damaged by hand
-        os.rename(final, os.path.join(incoming, "damaged"))
+        os.rename(final, os.path.join(came.directory, "damaged"))
     os.rename(whole, final)
 
 
-def _install_project(layout: Layout, release: Release, incoming: str, builder: Builder) -> None:
-    """Build and install the source itself, beside the venv that it shares with others."""
+def _install_projects(
+    layout: Layout, release: Release, came: venv.Incoming, builder: Builder
+) -> None:
+    """Build and install the source itself and what it needs from beside it.
+
+    That is of this release alone, and the venv is shared with others.
+    """
     # Build systems leave things in the directory that they build.
-    copy, target = (os.path.join(builder.directory, name) for name in ("project", "lib"))
-    shutil.copytree(os.path.join(incoming, "app"), copy, symlinks=True)
-    builder.give(copy)
-    options = ["--no-deps", "--no-compile", "--target", target, copy]
+    copies, target = (os.path.join(builder.directory, name) for name in ("project", "lib"))
+    os.mkdir(copies)
+    wanted = []
+    for project in came.pip.projects:
+        name, semicolon, marker = project.partition(" ;")
+        copy = os.path.join(copies, name)
+        shutil.copytree(os.path.join(came.directory, name), copy, symlinks=True)
+        if not any(os.path.exists(os.path.join(copy, one)) for one in _PROJECT_FILES):
+            # pip takes no setup.cfg for a project.
+            write(os.path.join(copy, "pyproject.toml"), _SETUPTOOLS)
+        wanted.append(copy + semicolon + marker)
+    builder.give(copies)
+    options = ["--no-deps", "--no-compile", "--target", target, *wanted]
     if release.venv.require_hashes:
         # Nothing that no hash vouches for: the build system is among the requirements.
         options.insert(0, "--no-build-isolation")
-    venv.install(layout, release.venv, incoming, options, builder)
+    venv.install(layout, release.venv, came, options, builder)
     builder.take(target)
 
 
