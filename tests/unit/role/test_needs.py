@@ -332,7 +332,10 @@ class TestProjectsBeside:
         return directory
 
     def test_a_member_of_a_workspace_brings_those_it_depends_on(self, program: Program) -> None:
-        core = self.library(program, "core")
+        # What a lock leaves out it leaves out on purpose, and pip would ask for its hash.
+        core = self.library(
+            program, "core", "dependencies = ['attrs', 'never; os_name == \"x\"']\n"
+        )
         (program.directory / "pyproject.toml").write_text(
             "[tool.uv.workspace]\nmembers = ['src', 'co*']\n"
         )
@@ -617,6 +620,7 @@ class TestFiles:
             "python_service_python: /usr/bin/python3 of the host is 3.11.2, and the program asks for "
             "Python >=3.12; write the path of one that fits"
         )
+        assert python_problem(found, "/usr/bin/python3", []) == ""
         assert python_problem(found._replace(python="?"), "/usr/bin/python3", [3, 9, 2]) == ""
 
 

@@ -147,6 +147,8 @@ def _is_mapped(number: int) -> bool:
 
 def _tree(path: str) -> Iterator[str]:
     """A path and all that is below it, no link followed; what is in a directory comes before it."""
+    if not os.path.isdir(path):
+        yield path
     for directory, folders, files in os.walk(path, topdown=False):
         for name in [*files, *(name for name in folders if os.path.islink(f"{directory}/{name}"))]:
             yield os.path.join(directory, name)
