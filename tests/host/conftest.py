@@ -29,7 +29,8 @@ from xdist.scheduler import LoadScopeScheduling
 _LIMIT = 1800
 #: Another clone of the project has hosts of its own.
 _CLONE = f"{zlib.crc32(str(PROJECT).encode()):08x}"
-SIDE_BY_SIDE = ("test_attacks.py", "test_faults.py", "test_going_back.py", "test_venvs.py")
+SIDE_BY_SIDE = ("test_attacks.py", "test_faults.py", "test_going_back.py")
+SIDE_BY_SIDE += ("test_projects.py", "test_venvs.py")
 _STARTED = CACHE / "hosts-of-tests"
 
 

@@ -1,7 +1,8 @@
-"""A package index on this machine, which may keep those who ask waiting."""
+"""A package index on this machine, which may keep those who ask waiting, or ask who they are."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.server
 import threading
@@ -10,18 +11,27 @@ from pathlib import Path
 
 
 class Index:
-    """Serves ``directory``, which has a directory of wheels for each project, at an address."""
+    """Serves ``directory``, which has a directory of wheels for each project, at an address.
 
-    def __init__(self, address: str, directory: Path) -> None:
+    With ``login``, a name and a password with a colon between, it serves nobody else.
+    """
+
+    def __init__(self, address: str, directory: Path, login: str = "") -> None:
         #: Somebody has asked for something since it was told to hold or to begin.
         self.asked = threading.Event()
         self._free = threading.Event()
         self._free.set()
         self._begins = False
         index = self
+        encoded = base64.b64encode(login.encode()).decode()
 
         class Handler(http.server.SimpleHTTPRequestHandler):
             def do_GET(self) -> None:
+                if login and self.headers["Authorization"] != f"Basic {encoded}":
+                    self.send_response(401)
+                    self.send_header("WWW-Authenticate", 'Basic realm="index"')
+                    self.end_headers()
+                    return
                 index.asked.set()
                 if index._begins and not index._free.is_set():
                     self._answer_without_end()

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import functools
+import json
+from dataclasses import asdict
 from typing import Any
 
 try:
@@ -12,7 +14,9 @@ try:
     from ..module_utils.python_service.controller.contents import pack_contents
     from ..module_utils.python_service.controller.installer import find_installer
     from ..module_utils.python_service.controller.plan import Plan, deploy_options, plan, stages
+    from ..module_utils.python_service.controller.release import ID_LENGTH
     from ..module_utils.python_service.errors import ServiceError
+    from ..module_utils.python_service.source import combined_digest
 except ImportError:
     # The plugins of a role are in no package, and Ansible imports no module_utils of a role here.
     from pathlib import Path
@@ -31,7 +35,9 @@ except ImportError:
         plan,
         stages,
     )
+    from ansible.module_utils.python_service.controller.release import ID_LENGTH
     from ansible.module_utils.python_service.errors import ServiceError
+    from ansible.module_utils.python_service.source import combined_digest
 
 
 class ActionModule(ServiceAction):
@@ -76,7 +82,9 @@ class ActionModule(ServiceAction):
         installer, name = None, planned.release.id
         if contents.installs:
             found = find_installer(python, planned.settings.wheelhouse)
-            installer, name = found.path, f"{name}-pip-{found.version}"
+            # Hosts may differ in the passwords that they are given for the same release.
+            told = combined_digest([json.dumps(asdict(contents.pip), sort_keys=True)])
+            installer, name = found.path, f"{name}-pip-{found.version}-{told[:ID_LENGTH]}"
         archive = self.cache.archive(name, functools.partial(pack_contents, contents, installer))
         self._make_tmp_path()
         shell = self._connection._shell

@@ -8,6 +8,7 @@ from typing import Any
 
 try:
     from ..module_utils.python_service.controller.action import ServiceAction, requester
+    from ..module_utils.python_service.controller.contents import python_problem
     from ..module_utils.python_service.controller.plan import (
         look_options,
         plan,
@@ -26,6 +27,7 @@ except ImportError:
     if _UTILITIES not in ansible.module_utils.__path__:
         ansible.module_utils.__path__.append(_UTILITIES)
     from ansible.module_utils.python_service.controller.action import ServiceAction, requester
+    from ansible.module_utils.python_service.controller.contents import python_problem
     from ansible.module_utils.python_service.controller.plan import (
         look_options,
         plan,
@@ -42,10 +44,10 @@ class ActionModule(ServiceAction):
     The plan has ``name``, ``by`` (who asks), ``absent`` (the state) and ``pending``
     (whether there is something to do; if not, ``release`` and ``previous`` stand
     beside the plan). Where the service is to be absent, ``remove_data``.
-    Otherwise ``release`` (its id), ``outcome`` (what the deploy would return),
-    ``source_diff``, ``python`` (the version of the service's interpreter) and
-    ``slow`` (whether pip has to run). Ansible shows all of it, so nothing secret
-    is in it.
+    Otherwise ``release`` (its id), ``requirements`` (where they come from),
+    ``outcome`` (what the deploy would return), ``source_diff``, ``python`` (the
+    version of the service's interpreter) and ``slow`` (whether pip has to run).
+    Ansible shows all of it, so nothing secret is in it.
     """
 
     def perform(self, variables: dict[str, Any]) -> dict[str, Any]:
@@ -60,6 +62,9 @@ class ActionModule(ServiceAction):
         found = self.on_host("python_service_look", options, variables)
         if found["problems"]:
             raise ServiceError("\n".join(found["problems"]))
+        unfit = python_problem(planned.contents, arguments["python"], found["python"])
+        if unfit:
+            raise ServiceError(unfit)
         changed = source_diff(planned.contents, found["changes"]) if self._task.diff else []
         outcome = found["outcome"]
         made = {
@@ -67,6 +72,7 @@ class ActionModule(ServiceAction):
             "absent": False,
             "pending": outcome["changed"],
             "release": planned.release.id,
+            "requirements": message(planned.contents.said),
             "outcome": outcome,
             "source_diff": changed,
             "python": found["python"],

@@ -6,11 +6,11 @@ from typing import Any
 
 from python_service.module_utils.python_service.controller.contents import Contents
 from python_service.module_utils.python_service.controller.manual import defaults
+from python_service.module_utils.python_service.controller.projects.project import Project
 from python_service.module_utils.python_service.controller.release import describe
-from python_service.module_utils.python_service.controller.requirements import Project
 from python_service.module_utils.python_service.controller.settings import Settings, settings_of
 from python_service.module_utils.python_service.controller.validation import validate
-from python_service.module_utils.python_service.model import Release
+from python_service.module_utils.python_service.model import Pip, Release
 from python_service.module_utils.python_service.source import FILE, Entry, Source
 
 ORIGIN = {"created": "2026-01-02T03:04:05+00:00", "by": "me@here", "revision": None}
@@ -55,6 +55,7 @@ def contents(
         requirements=requirements,
         wheelhouse=source("a.whl", content=wheelhouse) if wheelhouse else None,
         handler=source("h.py", content=handler),
+        pip=Pip(projects=("app",) if project else ()),
     )
 
 

@@ -67,6 +67,7 @@ class Host:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.asynchronous: list[int] = []
         self.sent: set[str] = set()
+        self.pip: dict[str, Any] = {}
 
     def execute(
         self,
@@ -80,6 +81,9 @@ class Host:
         if module_args.get("archive"):
             with tarfile.open(module_args["archive"]) as tar:
                 self.sent = set(tar.getnames())
+                if "requirements/pip.json" in self.sent:
+                    file = tar.extractfile("requirements/pip.json")
+                    self.pip = json.load(file) if file else {}
         return dict(self.answers[module_name])
 
 
@@ -302,6 +306,37 @@ def test_what_is_left_out_of_the_source_is_said(playbook: Playbook) -> None:
     Path(playbook.loader.get_basedir(), "src", ".env").touch()
     (warning,) = playbook.run("python_service_plan")["warnings"]
     assert warning.startswith("python_service_src: not shipped: .env, ")
+
+
+def test_the_plan_says_where_requirements_come_from(playbook: Playbook, tmp_path: Path) -> None:
+    assert playbook.plan()["requirements"] == ""
+    (tmp_path / "src" / "requirements.txt").write_text("flask\n")
+    assert playbook.plan()["requirements"] == "requirements.txt: 1 package"
+
+
+def test_a_python_of_the_host_that_will_not_do_is_refused(
+    playbook: Playbook, tmp_path: Path
+) -> None:
+    text = "[project]\nname = 'x'\nrequires-python = '>=3.12'\n"
+    (tmp_path / "src" / "pyproject.toml").write_text(text)
+    assert playbook.refused().startswith(
+        "python_service_python: /usr/bin/python3 of the host is 3.11.2"
+    )
+
+
+def test_hosts_with_other_passwords_get_archives_of_their_own(
+    playbook: Playbook, asked_for_pip: list[Any]
+) -> None:
+    playbook.host.answers["python_service_deploy"] = {"release": "x"}
+    playbook.set(requirements=["a"], command="a")
+    plans = []
+    for password in ("one", "two"):
+        playbook.set(pip_options=[f"--index-url https://me:{password}@index.invalid/"])
+        plans.append(playbook.plan())
+        playbook.run("python_service_deploy", {"plan": plans[-1]})
+        assert playbook.host.pip["netrc"] == f"machine index.invalid login me password {password}\n"
+    assert plans[0] == plans[1]
+    assert not any(word in json.dumps(playbook.host.calls) for word in ("me:one", "me:two"))
 
 
 def test_no_password_of_an_index_is_in_a_result(

@@ -147,7 +147,7 @@ def test_a_project_that_does_not_say_its_dependencies_is_refused(src: Path) -> N
     (src / "pyproject.toml").write_text(
         PROJECT.replace("dependencies", 'dynamic = ["dependencies"]\n#')
     )
-    with pytest.raises(ServiceError, match=r"^python_service_requirements: "):
+    with pytest.raises(ServiceError, match=r"^python_service_src: .* \(dynamic\); run '"):
         gather(settings(src=str(src)))
     assert gather(settings(src=str(src), requirements=["flask"])).requirements == ("flask\n",)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from builders import contents, release
-from python_service.module_utils.python_service.controller.requirements import Project
+from python_service.module_utils.python_service.controller.projects.project import Project
 from python_service.module_utils.python_service.model import (
     Release,
     anonymous,

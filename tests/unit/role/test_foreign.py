@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from python_service.module_utils.python_service.foreign import (
@@ -53,6 +53,7 @@ def test_of_a_long_text_the_middle_is_cut_and_how_long_it_was_is_said() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=())), st.integers(64, 200))
+@example("\x1f" * 17, 64)
 def test_a_shortened_text_is_no_longer_than_allowed(text: str, most: int) -> None:
     assert len(shortened(text, most).encode()) <= most
 

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from builders import ORIGIN, contents, release, settings, source
+from python_service.module_utils.python_service.controller.projects.project import Project
 from python_service.module_utils.python_service.controller.release import (
     command_problems,
     describe,
 )
-from python_service.module_utils.python_service.controller.requirements import Project
 from python_service.module_utils.python_service.model import (
     Health,
     Release,

@@ -19,12 +19,9 @@ from pip._internal.req.req_file import parse_requirements
 from pip._internal.req.req_install import check_invalid_constraint_type
 
 from python_service.module_utils.python_service.controller.requirements import (
-    Project,
-    read_project,
-    read_requirements,
+    read_requirements as read_all,
 )
 from python_service.module_utils.python_service.errors import ServiceError
-from python_service.module_utils.python_service.source import scan
 
 A_PATH = (
     "names a path, which the host does not have; ship it as a wheel in python_service_wheelhouse"
@@ -220,6 +217,11 @@ def pip_refuses(path: Path) -> bool:
     except (PipError, ValueError):
         return True
     return False
+
+
+def read_requirements(requirements: str | list[str], directory: str) -> tuple[str, ...]:
+    """Texts of the files that travel."""
+    return read_all(requirements, directory).texts
 
 
 def refusal(requirements: str | list[str], directory: Path | str = "/") -> str:
@@ -428,121 +430,3 @@ def test_pip_reads_on_a_host_what_it_would_have_read_here(
         (there / f"{number}.txt").write_text(text, encoding="utf-8")
     with contextlib.chdir(there):
         assert pip_reads(there / "0.txt") == pip_reads(here / "a.txt")
-
-
-PROJECT = "[build-system]\nrequires = []\n"
-
-
-def project_of(directory: Path, text: str, **files: str) -> Project | None:
-    (directory / "main.py").touch()
-    (directory / "pyproject.toml").write_text(text)
-    for name, content in files.items():
-        (directory / name.replace("_", ".")).write_text(content)
-    return read_project(scan(str(directory)))
-
-
-def test_a_project_is_what_names_a_build_system(tmp_path: Path) -> None:
-    (tmp_path / "main.py").touch()
-    assert read_project(scan(str(tmp_path))) is None
-    assert project_of(tmp_path, "[project]\nname = 'x'\n") is None
-    text = (
-        "[project]\nname = 'x'\ndependencies = ['flask']\n"
-        "[project.scripts]\nserve = 'x:main'\n[project.gui-scripts]\nshow = 'x:show'\n"
-        "[tool.poetry.scripts]\nwork = 'x:work'\n"
-    )
-    assert project_of(tmp_path, PROJECT + text) == Project(
-        ("flask",), frozenset({"serve", "show", "work"})
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("[build-system\n", "cannot be read"),
-        (PROJECT + "[project]\ndependencies = 'flask'\n", "write dependencies = ['flask>=3']"),
-        (PROJECT + "[project]\ndependencies = [3]\n", "write dependencies = ['flask>=3']"),
-    ],
-)
-def test_a_project_that_cannot_be_read_is_refused(text: str, words: str, tmp_path: Path) -> None:
-    with pytest.raises(ServiceError, match=r"^python_service_src: .*/pyproject\.toml ") as raised:
-        project_of(tmp_path, text)
-    assert words in str(raised.value)
-
-
-POETRY = "[tool.poetry]\nname = 'x'\n[tool.poetry.dependencies]\npython = '^3.11'\n"
-DYNAMIC = "[project]\nname = 'x'\ndynamic = ['version', 'dependencies']\n"
-EXPORT = "'poetry export -o requirements.txt' there and write python_service_requirements: "
-COMPILE = "'uv pip compile pyproject.toml -o requirements.txt' there and write"
-SETUPTOOLS = "[tool.setuptools.dynamic]\ndependencies = {file = %s}\n"
-
-UNTOLD = {
-    "poetry": (POETRY + "flask = '^3'\n", {}, EXPORT),
-    "poetry, several constraints": (
-        POETRY + "flask = [{version = '1', python = '<3'}, {version = '3'}]\n",
-        {},
-        EXPORT,
-    ),
-    "poetry, in a project of today": (DYNAMIC + POETRY + "flask = '^3'\n", {}, EXPORT),
-    "poetry, that adds to a project": (
-        DYNAMIC + "dependencies = ['click']\n" + POETRY + "flask = '^3'\n",
-        {},
-        EXPORT,
-    ),
-    "dynamic": (DYNAMIC, {}, COMPILE),
-    "dynamic, from a file": (DYNAMIC + SETUPTOOLS % "['needs.txt']", {}, "has its dependencies in"),
-    "dynamic, from a file alone": (DYNAMIC + SETUPTOOLS % "'needs.txt'", {}, "/needs.txt"),
-    "dynamic, from two files": (DYNAMIC + SETUPTOOLS % "['a.txt', 'b.txt']", {}, COMPILE),
-    "flit": ("[tool.flit.metadata]\nrequires = ['flask']\n", {}, COMPILE),
-    "setup.cfg": (
-        "",
-        {"setup_cfg": "[options]\ninstall_requires = flask\n"},
-        "'uv pip compile setup.cfg -o",
-    ),
-    "setup.py": (
-        "",
-        {"setup_py": "setup(install_requires=['flask'])\n"},
-        "'uv pip compile setup.py -o",
-    ),
-    "a path": (
-        "[project]\nname = 'x'\ndependencies = ['flask', 'x @ file:///srv/x']\n",
-        {},
-        f"has a dependency 'x @ file:///srv/x', which {A_PATH}",
-    ),
-    "no requirement": (
-        "[project]\nname = 'x'\ndependencies = ['flask = 3']\n",
-        {},
-        "has a dependency 'flask = 3', which is no requirement; write 'flask == 3'",
-    ),
-}
-
-TOLD = {
-    "nothing": ("", {}),
-    "a project without dependencies": ("[project]\nname = 'x'\n", {}),
-    "python alone": (POETRY, {}),
-    "python alone, dynamic": (DYNAMIC + POETRY, {}),
-    "what is optional": (POETRY + "flask = {version = '^3', optional = true}\n", {}),
-    "poetry that enriches": (
-        "[project]\nname = 'x'\ndependencies = []\n" + POETRY + "flask = {source = 'own'}\n",
-        {},
-    ),
-    "setup.py that requires nothing": ("", {"setup_py": "setup()\n"}),
-    "setup.py beside a project": ("[project]\nname = 'x'\n", {"setup_py": "install_requires"}),
-    "setup.py that is a data file": ("", {"data_py": "install_requires"}),
-}
-
-
-@pytest.mark.parametrize("case", UNTOLD)
-def test_dependencies_that_are_told_elsewhere_are_said_to_be(case: str, tmp_path: Path) -> None:
-    text, files, words = UNTOLD[case]
-    project = project_of(tmp_path, PROJECT + text, **files)
-    assert project is not None
-    assert project.untold.startswith(f"is not given, and {tmp_path}/pyproject.toml ")
-    assert words in project.untold
-    if "requirements.txt" in words:
-        assert f"python_service_requirements: {tmp_path}/requirements.txt" in project.untold
-
-
-@pytest.mark.parametrize("case", TOLD)
-def test_a_project_without_dependencies_has_none(case: str, tmp_path: Path) -> None:
-    text, files = TOLD[case]
-    assert project_of(tmp_path, PROJECT + text, **files) == Project((), frozenset())

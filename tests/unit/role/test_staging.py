@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
+import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -175,6 +177,48 @@ def test_a_project_is_installed_beside_its_venv(made: Made, require_hashes: bool
     assert os.path.isdir(os.path.join(made.layout.release(ID), "lib"))
     assert "--no-deps" in made.told()
     assert ("--no-build-isolation" in made.told()) == require_hashes
+
+
+def test_pip_is_told_what_came_along_and_nobody_else(made: Made) -> None:
+    told = {
+        "arguments": ["--pre"],
+        "environment": {"PIP_INDEX_URL": "https://token@x.invalid/"},
+        "netrc": "machine x.invalid login me password s3cret\n",
+        "projects": ["app", "projects/0 ; os_name == 'posix'"],
+        "build": {"PBR_VERSION": "1.2"},
+    }
+    made.write("app/setup.cfg", "")
+    made.write("projects/0/setup.py", "")
+    made.write("requirements/0.txt", "demo\n")
+    made.write("requirements/pip.json", json.dumps(told))
+    made.pip(
+        "home = os.environ['HOME']\n"
+        f"with open({str(made.calls)!r}, 'a') as file:\n"
+        "    directory = os.path.dirname(home)\n"
+        "    status = [os.stat(one).st_mode & 0o777 for one in (directory, home + '/.netrc')]\n"
+        "    keys = ('PIP_INDEX_URL', 'PBR_VERSION')\n"
+        "    told = [status, [os.environ.get(key) for key in keys], open(home + '/.netrc').read()]\n"
+        "    file.write(json.dumps(told) + '\\n')\n"
+        "    one = directory + '/copies/app/pyproject.toml'\n"
+        "    file.write(json.dumps(os.path.exists(one) and open(one).read()) + '\\n')\n"
+    )
+    made.stage(made.release(project=True))
+    words, seen, _, project, again, backend = map(json.loads, made.told().splitlines())
+    assert "--pre" in words[0]
+    assert "token" not in str(words)
+    place = "https://token@x.invalid/"
+    assert seen == [[0o710, 0o600], [place, None], told["netrc"]]
+    assert again == [[0o710, 0o600], [place, "1.2"], told["netrc"]]
+    assert project[0][-2].endswith("/copies/app")
+    assert project[0][-1].endswith("/copies/projects/0 ; os_name == 'posix'")
+    assert "setuptools.build_meta" in backend
+    left = subprocess.run(
+        ["grep", "-rE", "s3cret|token", made.layout.base],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert left.stdout == ""
 
 
 class TestFailures:

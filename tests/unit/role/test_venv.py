@@ -45,5 +45,7 @@ def test_pip_does_without_distutils_where_it_would_not_by_itself(
     builder = Builder(os.geteuid(), os.getegid(), str(tmp_path))
     made_from = Venv("env", str(interpreter))
     with pytest.raises(ServiceError) as raised:
-        venv.install(layout, made_from, str(tmp_path / "incoming"), ["demo"], builder)
+        venv.install(
+            layout, made_from, venv.Incoming(str(tmp_path / "incoming")), ["demo"], builder
+        )
     assert str(raised.value) == f"pip failed:\n  {told}\n  {told}"

@@ -48,7 +48,8 @@ def shortened(text: str, most: int = MOST_OF_AN_ENTRY) -> str:
             return data.decode()
     half = (most - _CUT) // 2
     head = printable(text[:half]).encode()[:half].decode(errors="ignore")
-    tail = printable(text[-half:]).encode()[-half:].decode(errors="ignore")
+    last = printable(text[max(len(text) - half, 0) :]).encode()
+    tail = last[max(len(last) - half, 0) :].decode(errors="ignore")
     return f"{head} … ({len(text)} characters) … {tail}"
 
 

@@ -73,13 +73,32 @@ class Venv:
 
 
 @dataclass(frozen=True)
+class Pip:
+    """What pip is told on a host besides the requirements; for the deploy alone, since it may hold passwords.
+
+    ``arguments`` are words of its command line, ``environment`` variables, and
+    ``netrc`` is the text of such a file. ``projects`` are built and installed
+    into the release itself, with the variables ``build``: directories of the
+    archive, each perhaps with a marker, as in ``projects/0 ; os_name == 'posix'``.
+    """
+
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    netrc: str = ""
+    projects: tuple[str, ...] = ()
+    build: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Release:
     """Everything that determines what runs.
 
     ``source`` is the digest of the source, ``project`` says that the source is
-    installed as well, ``units`` are texts by file name. ``origin`` is for
-    people, outside the id: ``created`` (ISO 8601, UTC), ``by``
-    (user@controller) and ``revision`` (a commit).
+    installed as well, or projects beside it, ``units`` are texts by file name.
+    ``beside`` is the digest of what is built with it: those projects, and the
+    version that it takes. ``origin`` is for people, outside the id: ``created``
+    (ISO 8601, UTC), ``by`` (user@controller), ``revision`` (a commit) and
+    ``requirements`` (where they came from).
     """
 
     id: str
@@ -89,10 +108,12 @@ class Release:
     units: Mapping[str, str]
     processes: tuple[Process, ...]
     origin: Mapping[str, Any]
+    beside: str = ""
 
     def fingerprint(self, unit: str) -> str:
         """Digest of what a process of ``unit`` is started from; equal in releases that start the same."""
-        return combined_digest([self.source, self.venv.id, anonymous(self.units[unit])])
+        parts = [self.source, self.venv.id, anonymous(self.units[unit])]
+        return combined_digest([*parts, self.beside] if self.beside else parts)
 
 
 def anonymous(text: str) -> str:
@@ -129,6 +150,7 @@ def release_from_json(data: Mapping[str, Any]) -> Release:
         units=dict(data["units"]),
         processes=tuple(_process(process) for process in data["processes"]),
         origin=dict(data["origin"]),
+        beside=data.get("beside", ""),
     )
 
 

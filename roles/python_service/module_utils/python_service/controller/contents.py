@@ -4,18 +4,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from ..archive import pack
 from ..errors import ServiceError
-from ..source import Known, Source, is_excluded, scan
-from .manual import ROLE, defaults
-from .private import PRIVATE, warning, without_keys
+from ..model import Pip
+from ..source import Known, Source, scan
+from .manual import ROLE
+from .pip_options import separated
+from .private import scan_shipped, warning
 from .problems import problem
-from .requirements import Project, read_project, read_requirements
+from .projects.needs import Library, find_needs
+from .projects.project import Project, read_project
+from .projects.version import version_variables
+from .run_cache import RunCache
 from .settings import Settings
 
 _CACHES = ["__pycache__"]
@@ -25,7 +35,10 @@ class Contents(NamedTuple):
     """What a release is made of.
 
     ``source`` is None where the program comes from the requirements, which are
-    texts of requirements files; ``wheelhouse`` is None where an index serves. ``warnings``
+    texts of requirements files; ``wheelhouse`` is None where an index serves.
+    ``project`` is the source as one that is installed, and ``libraries`` are
+    those that are installed with it. ``pip`` may hold passwords. ``said`` tells a person where the
+    requirements come from, and ``python`` is a specifier of Pythons. ``warnings``
     say what of the source is left out that nobody asked for.
     """
 
@@ -34,20 +47,33 @@ class Contents(NamedTuple):
     requirements: tuple[str, ...]
     wheelhouse: Source | None
     handler: Source
+    libraries: tuple[Library, ...] = ()
+    pip: Pip = Pip()
+    said: str = ""
+    python: str = ""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def scripts(self) -> frozenset[str]:
+        """Programs of the projects that are installed."""
+        projects = [self.project, *(library.project for library in self.libraries)]
+        return frozenset(name for project in projects if project for name in project.scripts)
 
     @property
     def installs(self) -> bool:
         """Whether pip has something to do."""
-        return bool(self.requirements or self.project)
+        return bool(self.requirements or self.pip.projects)
 
 
 def gather(
-    settings: Settings, known: Known | None = None, files: Path = ROLE / "files"
+    settings: Settings,
+    known: Known | None = None,
+    cache: RunCache | None = None,
+    files: Path = ROLE / "files",
 ) -> Contents:
     """What the settings name; ``files`` is the role's own directory of that name.
 
-    Files that are ``known`` are not read again.
+    Files that are ``known`` are not read again, and what is in the ``cache`` is not asked for.
 
     Raises `ServiceError` with the variable's name for what is missing or will not do.
     """
@@ -55,35 +81,58 @@ def gather(
         raise ServiceError(
             problem("src", f"{settings.src} is not a .py file; name one, or a directory")
         )
-    source, warnings = _source(settings, known)
+    source, left = None, list[str]()
+    if settings.src:
+        with _named("src"):
+            source, left = scan_shipped(settings.src, settings.exclude, known)
     wheelhouse = None
     if settings.wheelhouse:
-        wheelhouse = _scan("wheelhouse", settings.wheelhouse, (), known)
-    requirements = read_requirements(settings.requirements, settings.directory)
+        with _named("wheelhouse"):
+            wheelhouse = scan(settings.wheelhouse, (), known=known)
     project = read_project(source) if source else None
-    if project and not requirements:
-        if project.untold:
-            raise ServiceError(problem("requirements", project.untold))
-        requirements = read_requirements(project.dependencies, settings.directory)
-    handler = scan(str(files), _CACHES, known=known)
-    return Contents(source, project, requirements, wheelhouse, handler, warnings)
+    needs = find_needs(settings, source, project, known, cache)
+    built = project if project and project.built else None
+    libraries = tuple(library for library in needs.libraries if library.project.built)
+    environment = settings.pip.environment
+    texts, netrc = separated([*needs.texts, *environment.values()])
+    requirements = tuple(texts[: len(needs.texts)])
+    places = [f"projects/{number}" for number in range(len(libraries))]
+    markers = [f" ; {library.marker}" if library.marker else "" for library in libraries]
+    pip = Pip(
+        arguments=settings.pip.arguments,
+        environment=dict(zip(environment, texts[len(needs.texts) :], strict=True)),
+        netrc=netrc,
+        projects=(*(["app"] if built else []), *map("".join, zip(places, markers, strict=True))),
+        build=version_variables(source.root, built) if source else {},
+    )
+    return Contents(
+        source=source,
+        project=built,
+        requirements=requirements,
+        wheelhouse=wheelhouse,
+        handler=scan(str(files), _CACHES, known=known),
+        libraries=libraries,
+        pip=pip,
+        said=needs.said,
+        python=needs.python,
+        warnings=(warning(left),) if left else (),
+    )
 
 
-def _source(settings: Settings, known: Known | None) -> tuple[Source | None, tuple[str, ...]]:
-    """The source as it is shipped, and warnings of what is not."""
-    if not settings.src:
-        return None, ()
-    exclude = settings.exclude
-    if exclude and all(pattern.startswith("!") for pattern in exclude):
-        # Whoever wants one thing more does not want all that is left behind by default.
-        exclude = [*defaults("main")["exclude"], *exclude]
-    left: list[str] = []
-    source = _scan("src", settings.src, [*PRIVATE, *exclude], known, left)
-    if not os.path.isdir(settings.src):
-        return source, ()
-    source, keys = without_keys(source, exclude)
-    unasked = [path for path in left if not is_excluded(path, exclude)] + keys
-    return source, (warning(unasked),) if unasked else ()
+def python_problem(contents: Contents, python: str, version: Sequence[int]) -> str:
+    """Why a host's interpreter, by its path and version, is none for the program; empty where it is.
+
+    There is no version where nothing is to be made for it.
+    """
+    told = ".".join(map(str, version))
+    try:
+        fits = not version or SpecifierSet(contents.python).contains(told, prereleases=True)
+    except InvalidSpecifier:
+        fits = True  # pip or the build system will say what is wrong with it
+    if fits:
+        return ""
+    said = f"{python} of the host is {told}, and the program asks for Python {contents.python}"
+    return problem("python", f"{said}; write the path of one that fits")
 
 
 def pack_contents(contents: Contents, installer: str | None, archive: IO[bytes]) -> None:
@@ -100,20 +149,20 @@ def pack_contents(contents: Contents, installer: str | None, archive: IO[bytes])
         # A wheel is found by its name, a package by that of its directory.
         name = "installer" if os.path.isfile(installer) else "installer/pip"
         sources[name] = scan(installer, _CACHES)
+    for number, library in enumerate(contents.libraries):
+        sources[f"projects/{number}"] = library.source
     texts = {
         f"requirements/{number}.txt": text for number, text in enumerate(contents.requirements)
     }
+    if contents.installs:
+        texts["requirements/pip.json"] = json.dumps(asdict(contents.pip))
     pack(sources, texts, archive)
 
 
-def _scan(
-    variable: str,
-    path: str,
-    exclude: Sequence[str],
-    known: Known | None,
-    left: list[str] | None = None,
-) -> Source:
+@contextlib.contextmanager
+def _named(variable: str) -> Iterator[None]:
+    """Have an error name the variable."""
     try:
-        return scan(path, exclude, known=known, left=left)
+        yield
     except ServiceError as error:
         raise ServiceError(problem(variable, str(error))) from error

@@ -145,6 +145,32 @@ def check(line: Line, *, constraining: bool) -> None:
             raise LineError("is a constraint with extras, which pip refuses; leave [...] out")
 
 
+def named(text: str | None) -> Requirement | None:
+    """A requirement by its name, or None for one by an address alone."""
+    try:
+        return Requirement(text) if text else None
+    except InvalidRequirement:
+        egg = _EGG.search(text or "")
+        return Requirement(egg[1]) if egg and _PROJECT.fullmatch(egg[1]) else None
+
+
+def path_of(text: str) -> tuple[str, tuple[str, ...], str]:
+    """Path, extras and marker of a requirement that names a path, which is empty for others."""
+    body, _, marker = (part.strip() for part in text.partition(";"))
+    extras = _EXTRAS.search(body)
+    names = re.findall(r"[\w.-]+", extras[0]) if extras else []
+    path = _EXTRAS.sub("", body)
+    name, at, address = (part.strip() for part in path.partition("@"))
+    if at and re.match(r"[./]|file:", address):
+        path = address
+        names = re.findall(r"[\w.-]+", name)[1:]
+    if path.lower().startswith("file:"):
+        path = urllib.parse.unquote(urllib.parse.urlsplit(path).path)
+    elif not path.startswith((".", "/")):
+        path = ""
+    return path, tuple(names), marker
+
+
 def with_variables(text: str) -> str:
     """A text with the values that its variables have here."""
     return _VARIABLE.sub(lambda match: os.environ.get(match[1]) or match[0], text)

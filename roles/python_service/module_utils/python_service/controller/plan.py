@@ -39,7 +39,7 @@ def plan(arguments: Mapping[str, Any], by: str, cache: RunCache) -> Plan:
     """
     settings = settings_of(arguments)
     with cache.digests() as known:
-        contents = gather(settings, known)
+        contents = gather(settings, known, cache)
     found = [
         *command_problems(settings.main.command, contents),
         *option_problems(settings.main.unit_options, contents),
@@ -51,6 +51,7 @@ def plan(arguments: Mapping[str, Any], by: str, cache: RunCache) -> Plan:
         "created": now.isoformat(timespec="seconds"),
         "by": by,
         "revision": revision(contents.source.root) if contents.source else None,
+        "requirements": contents.said,
     }
     return Plan(settings, contents, describe(settings, contents, origin))
 

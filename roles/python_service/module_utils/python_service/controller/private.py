@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 
 from ..foreign import printable
-from ..source import FILE, Source, is_excluded
+from ..source import FILE, Known, Source, is_excluded, scan
+from .manual import defaults
 from .problems import problem
 
 #: Patterns as in python_service_exclude; a later one overrides.
@@ -39,7 +40,22 @@ _MOST_OF_A_KEY = 64 * 1024
 _MOST_NAMED = 10
 
 
-def without_keys(source: Source, exclude: Sequence[str]) -> tuple[Source, list[str]]:
+def scan_shipped(
+    path: str, exclude: Sequence[str], known: Known | None = None
+) -> tuple[Source, list[str]]:
+    """A source as it is shipped, and the paths of what stays behind without having been told to."""
+    if exclude and all(pattern.startswith("!") for pattern in exclude):
+        # Whoever wants one thing more does not want all that is left behind by default.
+        exclude = [*defaults("main")["exclude"], *exclude]
+    left: list[str] = []
+    source = scan(path, [*PRIVATE, *exclude], known=known, left=left)
+    if not os.path.isdir(path):
+        return source, []
+    source, keys = _without_keys(source, exclude)
+    return source, [path for path in left if not is_excluded(path, exclude)] + keys
+
+
+def _without_keys(source: Source, exclude: Sequence[str]) -> tuple[Source, list[str]]:
     """A source without its private keys, and their paths; those that ``exclude`` ships stay."""
     keys = [
         entry.path

@@ -19,6 +19,7 @@ from ..model import Process, Release, Venv
 from ..source import FILE, Entry, Source, combined_digest
 from .commands import programs_of, words_of
 from .contents import Contents
+from .pip_options import anonymous
 from .problems import problem
 from .settings import ProcessSettings, Settings, items_of
 from .unit_options import COMMANDS
@@ -46,15 +47,18 @@ def describe(settings: Settings, contents: Contents, origin: Mapping[str, Any]) 
     nameless = _units(settings, contents, "", venv)
     processes = [asdict(process) for process in _processes(settings, contents, "", venv)]
     proofs = json.dumps(processes, sort_keys=True)
-    release = combined_digest([source, venv.id, *nameless, *nameless.values(), proofs])[:ID_LENGTH]
+    beside = _beside(contents)
+    parts = [source, venv.id, *nameless, *nameless.values(), proofs, *filter(None, [beside])]
+    release = combined_digest(parts)[:ID_LENGTH]
     return Release(
         id=release,
         source=source,
         venv=venv,
-        project=contents.project is not None,
+        project=bool(contents.pip.projects),
         units=_units(settings, contents, release, venv),
         processes=_processes(settings, contents, release, venv),
         origin=origin,
+        beside=beside,
     )
 
 
@@ -112,15 +116,25 @@ def _absent(variable: str, name: str) -> str:
 
 
 def _venv_id(settings: Settings, contents: Contents) -> str:
+    options = [*contents.pip.arguments, *map("=".join, contents.pip.environment.items())]
     return combined_digest(
         [
             settings.python,
             contents.handler.digest,
-            *contents.requirements,
+            # The same packages, whoever is let in to fetch them; and the id is for all to see.
+            *map(anonymous, contents.requirements),
             f"require_hashes={settings.require_hashes}",
             contents.wheelhouse.digest if contents.wheelhouse else "",
+            *map(anonymous, options),
         ]
     )[:ID_LENGTH]
+
+
+def _beside(contents: Contents) -> str:
+    """Digest of what is built with the source; empty where there is nothing."""
+    libraries = [part for one in contents.libraries for part in (one.source.digest, one.marker)]
+    build = [f"{name}={value}" for name, value in contents.pip.build.items()]
+    return combined_digest([*libraries, *build]) if libraries or build else ""
 
 
 def _program(
@@ -133,7 +147,7 @@ def _program(
         return word
     if word.startswith("./"):
         return os.path.join(layout.app(release), word[2:])
-    if contents.project and word in contents.project.scripts:
+    if word in contents.scripts:
         return os.path.join(layout.release(release), "lib", "bin", word)
     return os.path.join(layout.venv(venv.id), "bin", word)
 
@@ -142,7 +156,7 @@ def _paths(settings: Settings, contents: Contents, release: str, venv: Venv) -> 
     """Variables that lead to the release's own programs and packages."""
     layout = settings.layout
     path = [os.path.join(layout.venv(venv.id), "bin"), *_SYSTEM_PATH]
-    if contents.project is None:
+    if not contents.pip.projects:
         return {"PATH": ":".join(path)}
     lib = os.path.join(layout.release(release), "lib")
     return {"PATH": ":".join([os.path.join(lib, "bin"), *path]), "PYTHONPATH": lib}

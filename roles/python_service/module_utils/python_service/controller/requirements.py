@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the python_service authors
 # SPDX-License-Identifier: MIT
-"""What a service needs from an index: requirements, their files, and the project's own word.
+"""What a service needs from an index, as pip's requirements files say it.
 
 Files are read here, with all that they include, and travel to the host as
 ``0.txt``, ``1.txt`` and so on, the first being the one that pip is given. What
@@ -12,25 +12,29 @@ from __future__ import annotations
 import codecs
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-import tomllib
+from packaging.requirements import Requirement
 
 from ..errors import ServiceError
-from ..source import Source
 from .manual import PREFIX
 from .pip_format import (
+    Line,
     LineError,
     check,
     has_variables,
     logical_lines,
+    named,
     parse,
+    path_of,
     with_variables,
     without_credentials,
 )
 
 _VARIABLE = f"{PREFIX}requirements"
+#: What makes a directory a project that pip installs.
+PROJECT_FILES = ("pyproject.toml", "setup.py")
 #: A mark at the beginning of a file, and the encoding that takes it away; longer ones first.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -41,81 +45,103 @@ _MARKS = (
 )
 #: A comment in one of the first two lines that names the encoding of a file (PEP 263).
 _ENCODING = re.compile(r"#.*?coding[:=]\s*([-\w.]+)")
+#: A line that includes a file, as it is written here.
+_INCLUDED = re.compile(r"^(-[rc] )(\d+)\.txt$", re.MULTILINE)
+#: A line with variables that no pip could read as it is written here.
+_UNTOLD = Line(None, editable=False, file=None, constraining=False, locations=())
 #: Locks of other forms, and what writes them as requirements.
 _LOCKS = {
     "pdm.lock": "pdm export",
     "poetry.lock": "poetry export",
-    "pylock.toml": "uv export",
     "pyproject.toml": "uv pip compile pyproject.toml",
     "uv.lock": "uv export",
 }
 
 
-class Project(NamedTuple):
-    """What ``pyproject.toml`` says of an installable project.
+class Local(NamedTuple):
+    """A project in a directory of the controller that a line names, for hosts that ``marker`` names."""
 
-    ``dependencies`` are requirement lines; ``untold`` says why they are not all
-    of what it needs, and what to write, or is empty.
+    path: str
+    extras: tuple[str, ...] = ()
+    marker: str = ""
+
+
+class Requirements(NamedTuple):
+    """Texts of requirements files, of which the first is the one that pip is given, and what they say.
+
+    ``lines`` are what is required, each as it is written, and ``locals`` the
+    projects among them that lie here. It is ``hashed`` where a line has a hash:
+    pip asks for one of everything then. ``elsewhere`` says that the host knows
+    more, by a variable or from an address.
     """
 
-    dependencies: tuple[str, ...]
-    scripts: frozenset[str]
-    untold: str = ""
+    texts: tuple[str, ...] = ()
+    locals: tuple[Local, ...] = ()
+    lines: tuple[str, ...] = ()
+    hashed: bool = False
+    elsewhere: bool = False
+
+    @property
+    def named(self) -> list[Requirement]:
+        """What is required by name."""
+        found = map(named, self.lines)
+        return [requirement for requirement in found if requirement]
+
+    def joined(self, other: Requirements) -> Requirements:
+        """These, and all of ``other``."""
+        if not other.texts:
+            return self._replace(locals=(*self.locals, *other.locals))
+        first, *rest = self.texts or ("",)
+        # Files are known by their numbers, which are others here.
+        moved = len(rest) + 1
+        theirs = [
+            _INCLUDED.sub(lambda line: f"{line[1]}{int(line[2]) + moved}.txt", text)
+            for text in other.texts
+        ]
+        return Requirements(
+            (f"{first}-r {moved}.txt\n", *rest, *theirs),
+            (*self.locals, *other.locals),
+            (*self.lines, *other.lines),
+            self.hashed or other.hashed,
+            self.elsewhere or other.elsewhere,
+        )
 
 
-def read_requirements(requirements: str | Sequence[str], directory: str) -> tuple[str, ...]:
-    """Texts of all requirements files; none where nothing is required.
+def read_requirements(
+    requirements: str | Sequence[str], directory: str, within: str = "/", source: str = ""
+) -> Requirements:
+    """All requirements files; none where nothing is required.
 
     ``requirements`` is the path of a file or a list of lines, and ``directory``
-    what paths in such a list are relative to. Raises `ServiceError`.
+    what paths in such a list are relative to. Projects that lines name lie
+    ``within`` a directory, and ``source`` is what people know the lines by, if
+    it is no file. Raises `ServiceError`.
     """
-    reader = _Reader()
+    reader = _Reader(within, source)
     if isinstance(requirements, str):
         reader.read(requirements, constraining=False, above=(), where="")
     elif requirements:
         lines = "\n".join(requirements).splitlines()
         reader.add(lines, directory, constraining=False, above=())
-    return tuple(reader.texts)
-
-
-def read_project(source: Source) -> Project | None:
-    """The project that a source is, or None where it says of no build system.
-
-    Raises `ServiceError` for a ``pyproject.toml`` that cannot be read.
-    """
-    if not any(entry.path == "pyproject.toml" for entry in source.entries):
-        return None
-    path = os.path.join(source.root, "pyproject.toml")
-    try:
-        with open(path, "rb") as file:
-            content = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ServiceError(f"{PREFIX}src: {path} cannot be read: {error}") from error
-    if "build-system" not in content:  # PEP 517: nothing here is to be built
-        return None
-    project = _table(content, "project")
-    poetry = _table(_table(content, "tool"), "poetry")
-    dependencies = project.get("dependencies", [])
-    if not isinstance(dependencies, list) or not all(isinstance(one, str) for one in dependencies):
-        raise ServiceError(
-            f"{PREFIX}src: {path} has project.dependencies that are no list of texts; "
-            "write dependencies = ['flask>=3']"
-        )
-    scripts = [
-        *_table(project, "scripts"),
-        *_table(project, "gui-scripts"),
-        *_table(poetry, "scripts"),
-    ]
-    reasons = [*_unfit(dependencies), *_untold(source, content)]
-    untold = f"is not given, and {path} {reasons[0]}" if reasons else ""
-    return Project(tuple(dependencies), frozenset(scripts), untold)
+    return Requirements(
+        tuple(reader.texts),
+        tuple(dict.fromkeys(reader.locals)),
+        tuple(reader.lines),
+        reader.hashed,
+        reader.elsewhere,
+    )
 
 
 class _Reader:
     """Collects the texts of files, each once, in the order in which they are met."""
 
-    def __init__(self) -> None:
+    def __init__(self, within: str, source: str) -> None:
         self.texts: list[str] = []
+        self.locals: list[Local] = []
+        self.lines: list[str] = []
+        self.hashed = self.elsewhere = False
+        self._within = within
+        self._source = source
         self._numbers: dict[tuple[str, bool], int] = {}
 
     def read(self, path: str, *, constraining: bool, above: tuple[str, ...], where: str) -> int:
@@ -137,19 +163,16 @@ class _Reader:
         number = len(self.texts)
         self.texts.append("")
         for first, end, text in logical_lines(lines):
-            where = f"line {first + 1}" + (f" of {above[-1]}" if above else "")
-            try:
-                line = parse(text)
-                if line.file is None:
-                    check(line, constraining=constraining)
-            except LineError as problem:
-                if has_variables(text):
-                    continue  # the host has the last word on what it says
-                raise _refusal(where, f"{text!r} {problem}") from problem
-            if line.file is None:
+            whose = above[-1] if above else self._source
+            where = f"line {first + 1}" + (f" of {whose}" if whose else "")
+            line = self._line(text, where, base, constraining=constraining)
+            if line is None:
+                lines[first:end] = [""] * (end - first)
+            if line is None or line.file is None:
                 continue
             file = with_variables(line.file)
             if re.match(r"https?:", file, re.IGNORECASE):
+                self.elsewhere = True
                 continue  # pip fetches it
             if file.lower().startswith("file:"):
                 raise _refusal(where, f"{text!r} names a file by its address; write its path")
@@ -165,6 +188,39 @@ class _Reader:
             if _ENCODING.match(line_):
                 lines[index] = "#"  # all travel as UTF-8
         self.texts[number] = "\n".join(lines) + "\n"
+
+    def _line(self, text: str, where: str, base: str, *, constraining: bool) -> Line | None:
+        """What a line says; None for one that names a project that lies here."""
+        self.hashed = self.hashed or " --hash" in text
+        self.elsewhere = self.elsewhere or has_variables(text)
+        try:
+            line = parse(text)
+            if line.requirement and not constraining:
+                if self._is_local(line.requirement, base):
+                    return None
+                self.lines.append(line.requirement)
+            if line.file is None:
+                check(line, constraining=constraining)
+        except LineError as problem:
+            if not has_variables(text):
+                raise _refusal(where, f"{text!r} {problem}") from problem
+            return _UNTOLD  # the host has the last word on what it says
+        return line
+
+    def _is_local(self, requirement: str, base: str) -> bool:
+        """Whether a requirement names a project that lies here, which is noted then."""
+        path, extras, marker = path_of(requirement)
+        path = os.path.normpath(os.path.join(base, path)) if path else ""
+        if not path or not any(os.path.isfile(os.path.join(path, name)) for name in PROJECT_FILES):
+            return False
+        real, within = os.path.realpath(path), os.path.realpath(self._within)
+        if os.path.commonpath([real, within]) != within:
+            raise LineError(
+                f"names a project outside of {self._within}; "
+                f"ship it as a wheel in {PREFIX}wheelhouse"
+            )
+        self.locals.append(Local(real, extras, marker))
+        return True
 
 
 def _lines(path: str, where: str) -> list[str]:
@@ -189,68 +245,6 @@ def _decode(data: bytes) -> str:
         if named:
             return data.decode(named[1])
     return data.decode()
-
-
-def _unfit(dependencies: Sequence[str]) -> Iterator[str]:
-    """What is wrong with dependencies of a project."""
-    for text in dependencies:
-        try:
-            check(parse(text), constraining=False)
-        except LineError as problem:
-            yield without_credentials(f"has a dependency {text!r}, which {problem}")
-
-
-def _untold(source: Source, content: Mapping[str, Any]) -> Iterator[str]:
-    """Why ``pyproject.toml`` does not say all that its project needs, and what to write."""
-    project, tool = _table(content, "project"), _table(content, "tool")
-    dynamic = "dependencies" in project.get("dynamic", ())
-    if "poetry" in tool:
-        if _poetry_needs(_table(tool, "poetry")) and (dynamic or "dependencies" not in project):
-            yield _locked(source, "names what it needs in Poetry's own form", "poetry export")
-    elif dynamic:
-        file = _table(_table(_table(tool, "setuptools"), "dynamic"), "dependencies").get("file")
-        if isinstance(file, list) and len(file) == 1:
-            file = file[0]
-        if isinstance(file, str):
-            path = os.path.join(source.root, file)
-            yield f"has its dependencies in {file}; write {_VARIABLE}: {path}"
-        else:
-            words = "leaves its dependencies to those who build it (dynamic)"
-            yield _locked(source, words, "uv pip compile pyproject.toml")
-    elif "project" not in content:  # its build system has a form of its own
-        if _table(_table(tool, "flit"), "metadata").get("requires"):
-            words = "names what it needs in Flit's own form"
-            yield _locked(source, words, "uv pip compile pyproject.toml")
-        for name in ("setup.cfg", "setup.py"):
-            if _mentions(source, name, "install_requires"):
-                words = f"leaves its dependencies to {name}"
-                yield _locked(source, words, f"uv pip compile {name}")
-
-
-def _poetry_needs(poetry: Mapping[str, Any]) -> bool:
-    """Whether a project needs more than Python, by ``tool.poetry.dependencies``."""
-    return any(
-        name.lower() != "python"
-        and not (isinstance(wanted, dict) and wanted.get("optional") is True)
-        for name, wanted in _table(poetry, "dependencies").items()
-    )
-
-
-def _mentions(source: Source, name: str, word: str) -> bool:
-    if not any(entry.path == name for entry in source.entries):
-        return False
-    with open(os.path.join(source.root, name), encoding="utf-8", errors="replace") as file:
-        return word in file.read()
-
-
-def _locked(source: Source, words: str, command: str) -> str:
-    path = os.path.join(source.root, "requirements.txt")
-    return f"{words}; run '{command} -o requirements.txt' there and write {_VARIABLE}: {path}"
-
-
-def _table(content: Mapping[str, Any], name: str) -> dict[str, Any]:
-    table = content.get(name)
-    return table if isinstance(table, dict) else {}
 
 
 def _refusal(where: str, words: str) -> ServiceError:

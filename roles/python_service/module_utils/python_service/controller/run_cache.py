@@ -87,6 +87,18 @@ class RunCache:
                     ) from error
         return path
 
+    def text(self, name: str, make: Callable[[], str]) -> str:
+        """The text of this name, which ``make`` gives where nobody has asked for it yet."""
+        path = os.path.join(self._directory, f"python_service-{name}.txt")
+        with self._locked(name):
+            with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
+                return file.read()
+            text = make()
+            # Without it, the next host's is made anew.
+            with contextlib.suppress(OSError):
+                _replace(path, lambda file: file.write(text.encode()))
+            return text
+
     @contextlib.contextmanager
     def _locked(self, name: str) -> Iterator[None]:
         os.makedirs(self._directory, mode=0o700, exist_ok=True)

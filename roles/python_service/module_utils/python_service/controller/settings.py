@@ -10,6 +10,7 @@ from typing import Any
 
 from ..layout import Layout
 from ..model import Health
+from .pip_options import PipOptions, pip_options
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Settings:
     group: str
     logging: str
     main: ProcessSettings
+    extras: Sequence[str]
+    pip: PipOptions
 
     @property
     def processes(self) -> tuple[ProcessSettings, ...]:
@@ -82,6 +85,8 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
             health=_health(arguments["health"]),
             settle=float(arguments["settle"]),
         ),
+        extras=arguments["extras"],
+        pip=pip_options(arguments["pip_options"]),
     )
 
 

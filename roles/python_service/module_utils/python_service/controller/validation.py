@@ -23,6 +23,7 @@ from ..model import RELEASE_FIELD
 from .commands import is_program, shell_problem, words_of
 from .health_check import MOST_SECONDS, health_problems
 from .manual import PREFIX, known_variables, specification
+from .pip_options import OptionError, pip_options
 from .places import current_problems, root_problems
 from .problems import kind_of, line_problems, problem
 from .unit_options import unit_options_problems
@@ -35,6 +36,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 _PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_EXTRA = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _HOST_PATHS = ("root", "python")
 _KINDS = {
     "bool": "true or false",
@@ -140,6 +142,8 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
         found += _environment(arguments["environment"])
         found += unit_options_problems(arguments["unit_options"], base)
         found += _requirements(arguments["requirements"])
+        found += _extras(arguments["extras"])
+        found += _pip_options(arguments)
         found += health_problems(arguments["health"])
         found += _settle(arguments["settle"])
         found += _keep_releases(arguments["keep_releases"])
@@ -263,6 +267,25 @@ def _requirements(requirements: Any) -> Iterator[str]:
             yield problem(
                 "requirements", f"{line!r} is more than one line; write one line per item"
             )
+
+
+def _extras(extras: Iterable[str]) -> Iterator[str]:
+    for name in extras:
+        if not _EXTRA.fullmatch(name):
+            yield problem("extras", f"{name!r} names no extra and no group; write such as ['web']")
+
+
+def _pip_options(arguments: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        options = pip_options(arguments["pip_options"])
+    except OptionError as error:
+        yield problem("pip_options", str(error))
+        return
+    if options.names_an_index and arguments.get("wheelhouse"):
+        said = (
+            "names an index, and nothing but python_service_wheelhouse is used where that is given"
+        )
+        yield problem("pip_options", f"{said}; leave one of the two out")
 
 
 def _settle(seconds: float) -> Iterator[str]:

@@ -184,7 +184,9 @@ def _not_its_own(entry: str) -> ServiceError:
 
 def _tree(path: str) -> Iterator[str]:
     """A path and all that is below it, no link followed; what is in a directory comes before it."""
-    directories = [path]
+    directories = [path] if os.path.isdir(path) and not os.path.islink(path) else []
+    if not directories:
+        yield path
     for directory in directories:
         try:
             with os.scandir(directory) as entries:

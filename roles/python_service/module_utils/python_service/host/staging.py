@@ -8,6 +8,7 @@ place, and never changed from then on.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -17,16 +18,18 @@ import tempfile
 from ..archive import unpack
 from ..errors import ServiceError
 from ..layout import Layout
-from ..model import Release
+from ..model import Pip, Release
 from ..source import scan
 from . import venv
 from .accounts import Accounts
 from .builder import Builder, borrowed
-from .files import make_directory, names, remove, share, temporary_name
+from .files import make_directory, names, read, remove, share, temporary_name, write
 from .observe import release_on_host
 from .releases import write_release
 
 _INCOMING = ".incoming-"
+_PROJECT_FILES = ("pyproject.toml", "setup.py")
+_SETUPTOOLS = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
 _GROUP = re.compile(r"^Group=(.+)$", re.MULTILINE)
 
 
@@ -52,14 +55,28 @@ def stage(layout: Layout, release: Release, archive: str | None, accounts: Accou
         with borrowed(layout, group, os.path.join(incoming, "build")) as builder:
             # What is installed from may hold passwords of indexes, which the service is not to see.
             builder.admit(incoming)
+            came = venv.Incoming(incoming, _told(incoming, builder))
             if not venv.is_whole(layout, release.venv.id):
-                venv.build(layout, release.venv, incoming, builder)
+                venv.build(layout, release.venv, came, builder)
             venv.open_to(layout, release.venv.id, group)
             if not release_on_host(layout, release):
-                _place(layout, release, incoming, builder)
+                _place(layout, release, came, builder)
     finally:
         os.umask(umask)
         remove(incoming)
+
+
+def _told(incoming: str, builder: Builder) -> Pip:
+    """What pip is told; its file of passwords lies where it looks for it."""
+    text = read(os.path.join(incoming, "requirements", "pip.json"))
+    if text is None:
+        return Pip()
+    pip = Pip(**json.loads(text))
+    if pip.netrc:
+        netrc = os.path.join(builder.directory, ".netrc")
+        write(netrc, pip.netrc, 0o600)
+        builder.give(netrc)
+    return pip
 
 
 def _group(release: Release, accounts: Accounts) -> int:
@@ -77,17 +94,17 @@ def clean(layout: Layout) -> None:
             remove(os.path.join(layout.base, name))
 
 
-def _place(layout: Layout, release: Release, incoming: str, builder: Builder) -> None:
-    app = os.path.join(incoming, "app")
+def _place(layout: Layout, release: Release, came: venv.Incoming, builder: Builder) -> None:
+    app = os.path.join(came.directory, "app")
     os.makedirs(app, exist_ok=True)  # a release whose program comes from its requirements
     if scan(app, may_be_empty=True).digest != release.source:
         raise ServiceError("the source that arrived is not the one that was sent; deploy again")
-    whole = os.path.join(incoming, "release")
+    whole = os.path.join(came.directory, "release")
     os.mkdir(whole)
     share(whole, builder.group, 0o750)
     final = layout.release(release.id)
     if release.project:
-        os.rename(_install_project(layout, release, incoming, builder), os.path.join(whole, "lib"))
+        os.rename(_install_projects(layout, release, came, builder), os.path.join(whole, "lib"))
     os.rename(app, os.path.join(whole, "app"))
     venv.compile_source(layout, release.venv, os.path.join(whole, "app"), layout.app(release.id))
     _check_programs(layout, release, whole)
@@ -95,25 +112,39 @@ def _place(layout: Layout, release: Release, incoming: str, builder: Builder) ->
     # A power failure must not leave a release of empty files under its final name.
     os.sync()
     if os.path.lexists(final):  # damaged by hand
-        os.rename(final, os.path.join(incoming, "damaged"))
+        os.rename(final, os.path.join(came.directory, "damaged"))
     os.rename(whole, final)
 
 
-def _install_project(layout: Layout, release: Release, incoming: str, builder: Builder) -> str:
-    """Build and install the source itself, beside the venv that it shares with others; where it is then."""
+def _install_projects(
+    layout: Layout, release: Release, came: venv.Incoming, builder: Builder
+) -> str:
+    """Build and install the source itself and what it needs from beside it; where they are then.
+
+    That is of this release alone, and the venv is shared with others.
+    """
     # They lie where the builder can neither replace them nor have others do it.
-    copy, target = (os.path.join(incoming, name) for name in ("project", "lib"))
-    # Build systems leave things in the directory that they build.
-    shutil.copytree(os.path.join(incoming, "app"), copy, symlinks=True)
+    copies, target = (os.path.join(came.directory, name) for name in ("copies", "lib"))
+    os.mkdir(copies)
+    wanted = []
+    for project in came.pip.projects:
+        name, semicolon, marker = project.partition(" ;")
+        # Build systems leave things in the directory that they build.
+        copy = os.path.join(copies, name)
+        shutil.copytree(os.path.join(came.directory, name), copy, symlinks=True)
+        if not any(os.path.exists(os.path.join(copy, one)) for one in _PROJECT_FILES):
+            # pip takes no setup.cfg for a project.
+            write(os.path.join(copy, "pyproject.toml"), _SETUPTOOLS)
+        wanted.append(copy + semicolon + marker)
     os.mkdir(target, 0o700)
-    for path in (copy, target):
+    for path in (copies, target):
         builder.give(path)
     # It is compiled by pip, and not by us: its directories may be links to anywhere.
-    options = ["--no-deps", "--target", target, copy]
+    options = ["--no-deps", "--target", target, *wanted]
     if release.venv.require_hashes:
         # Nothing that no hash vouches for: the build system is among the requirements.
         options.insert(0, "--no-build-isolation")
-    venv.install(layout, release.venv, incoming, options, builder)
+    venv.install(layout, release.venv, came, options, builder)
     builder.take(target)
     return target
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from ..errors import ServiceError
 from ..layout import Layout
-from ..model import Venv
+from ..model import Pip, Venv
 from .builder import Builder
 from .files import read, remove, write
 from .programs import run
@@ -28,6 +28,13 @@ from .trust import weakness
 _PATIENCE = 3600.0
 _WITHOUT_DISTUTILS = "import sysconfig; sysconfig._PIP_USE_SYSCONFIG = True\n"
 _WHICH = "import os, sys; print('%d.%d' % sys.version_info[:2], os.path.realpath(sys.executable))"
+
+
+class Incoming(NamedTuple):
+    """What came along for a deploy: where it was unpacked, and what pip is told."""
+
+    directory: str
+    pip: Pip = Pip()
 
 
 def is_whole(layout: Layout, venv: str) -> bool:
@@ -48,7 +55,7 @@ def is_whole(layout: Layout, venv: str) -> bool:
     return bool(_version(layout, made_from) == made_for)
 
 
-def build(layout: Layout, venv: Venv, incoming: str, builder: Builder) -> None:
+def build(layout: Layout, venv: Venv, incoming: Incoming, builder: Builder) -> None:
     """Build a venv from what came with it in ``incoming``.
 
     That is ``handler/``, and where there are requirements ``requirements/``,
@@ -56,7 +63,7 @@ def build(layout: Layout, venv: Venv, incoming: str, builder: Builder) -> None:
     leaves what was there before, when it cannot be built.
     """
     path = layout.venv(venv.id)
-    before = os.path.join(incoming, "venv-before")
+    before = os.path.join(incoming.directory, "venv-before")
     if os.path.lexists(path):
         # Half built, or made from a Python that is gone; it may run all the same.
         os.rename(path, before)
@@ -65,8 +72,9 @@ def build(layout: Layout, venv: Venv, incoming: str, builder: Builder) -> None:
         builder.give(path)
         command = [venv.python, "-I", "-m", "venv", "--without-pip", path]
         builder.run(command, {}, " ".join(command))
-        if os.path.isdir(os.path.join(incoming, "requirements")):
-            options = ["--requirement", os.path.join(incoming, "requirements", "0.txt")]
+        requirements = os.path.join(incoming.directory, "requirements", "0.txt")
+        if os.path.isfile(requirements):
+            options = ["--requirement", requirements]
             install(layout, venv, incoming, options, builder)
         builder.take(path)
         found = _interpreter(layout, venv)
@@ -75,7 +83,7 @@ def build(layout: Layout, venv: Venv, incoming: str, builder: Builder) -> None:
                 f"a package put something else than {venv.python} into the place of the virtual "
                 "environment's interpreter; find out which it was, and do without it"
             )
-        _add_handler(path, found, os.path.join(incoming, "handler", "systemd_handler"))
+        _add_handler(path, found, os.path.join(incoming.directory, "handler", "systemd_handler"))
         facts = {"id": venv.id, "python": venv.python, "version": found.version}
         os.sync()
         write(_mark(layout, venv.id), json.dumps(facts) + "\n")
@@ -87,26 +95,32 @@ def build(layout: Layout, venv: Venv, incoming: str, builder: Builder) -> None:
 
 
 def install(
-    layout: Layout, venv: Venv, incoming: str, options: list[str], builder: Builder
+    layout: Layout, venv: Venv, incoming: Incoming, options: list[str], builder: Builder
 ) -> None:
-    """Run ``pip install`` with the venv's interpreter, from the pip that came along."""
-    installer = os.path.join(incoming, "installer")
+    """Run ``pip install`` with the venv's interpreter, from the pip that came along.
+
+    Its command line can be read by everyone on the host, and its environment
+    and files by nobody but root and the builder.
+    """
+    installer = os.path.join(incoming.directory, "installer")
     wheels = glob.glob(os.path.join(installer, "*.whl"))
     pip = os.path.join(wheels[0] if wheels else installer, "pip")
-    environment = {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    environment = {**incoming.pip.environment, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     command = [os.path.join(layout.venv(venv.id), "bin", "python"), pip, "install"]
     command += ["--no-input", "--no-cache-dir", "--progress-bar", "off", "--retries", "2"]
-    command += ["--no-warn-script-location"]
+    command += ["--no-warn-script-location", *incoming.pip.arguments]
+    if "--requirement" not in options:
+        environment.update(incoming.pip.build)
     if _version(layout, venv) == "3.9":
         # Debian 11 has distutils in a package of its own. This is how a distribution tells pip to
         # do without; it has to reach the pips as well that a pip runs to build something.
-        helper = os.path.join(incoming, "helper")
+        helper = os.path.join(incoming.directory, "helper")
         os.makedirs(helper, exist_ok=True)
         write(os.path.join(helper, "sitecustomize.py"), _WITHOUT_DISTUTILS)
         environment["PYTHONPATH"] = helper
     if venv.require_hashes and "--requirement" in options:
         command.append("--require-hashes")
-    wheelhouse = os.path.join(incoming, "wheelhouse")
+    wheelhouse = os.path.join(incoming.directory, "wheelhouse")
     if os.path.isdir(wheelhouse):
         command += ["--no-index", "--find-links", wheelhouse]
         environment["PIP_CONFIG_FILE"] = os.devnull  # these files, and no index of the host's
