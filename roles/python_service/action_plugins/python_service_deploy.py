@@ -15,7 +15,9 @@ try:
     from ..module_utils.python_service.controller.installer import find_installer
     from ..module_utils.python_service.controller.plan import Plan, deploy_options, plan, stages
     from ..module_utils.python_service.controller.release import ID_LENGTH
+    from ..module_utils.python_service.controller.wheels import Gathering, pack_gathered
     from ..module_utils.python_service.errors import ServiceError
+    from ..module_utils.python_service.interpreter import interpreter_from_json
     from ..module_utils.python_service.source import combined_digest
 except ImportError:
     # The plugins of a role are in no package, and Ansible imports no module_utils of a role here.
@@ -36,7 +38,9 @@ except ImportError:
         stages,
     )
     from ansible.module_utils.python_service.controller.release import ID_LENGTH
+    from ansible.module_utils.python_service.controller.wheels import Gathering, pack_gathered
     from ansible.module_utils.python_service.errors import ServiceError
+    from ansible.module_utils.python_service.interpreter import interpreter_from_json
     from ansible.module_utils.python_service.source import combined_digest
 
 
@@ -71,21 +75,32 @@ class ActionModule(ServiceAction):
             "source_diff": given["source_diff"],
         }
         if stages(given["outcome"]):
-            options["archive"] = self._send(planned, given["python"])
+            options["archive"] = self._send(planned, given)
         return self.on_host(
             "python_service_deploy", options, variables, wrap_async=self._task.async_val
         )
 
-    def _send(self, planned: Plan, python: list[int]) -> str:
+    def _send(self, planned: Plan, given: dict[str, Any]) -> str:
         """Put the archive into a temporary directory on the host; returns its path there."""
-        contents = planned.contents
+        contents, gathering = planned.contents, given["gathering"]
         installer, name = None, planned.release.id
         if contents.installs:
-            found = find_installer(python, planned.settings.wheelhouse)
-            # Hosts may differ in the passwords that they are given for the same release.
-            told = combined_digest([json.dumps(asdict(contents.pip), sort_keys=True)])
+            found = find_installer(given["python"]["version"], planned.settings.wheelhouse)
+            # Hosts may differ in the passwords that they are given for the same release, and in
+            # the wheels that they can load.
+            differs = [asdict(contents.pip), gathering and [gathering, given["python"]]]
+            told = combined_digest([json.dumps(differs, sort_keys=True)])
             installer, name = found.path, f"{name}-pip-{found.version}-{told[:ID_LENGTH]}"
-        archive = self.cache.archive(name, functools.partial(pack_contents, contents, installer))
+        pack = functools.partial(pack_contents, contents, installer)
+        if gathering:
+            how = Gathering(
+                **gathering,
+                pip=installer or "",
+                host=interpreter_from_json(given["python"]),
+                require_hashes=planned.settings.require_hashes,
+            )
+            pack = functools.partial(pack_gathered, contents, how)
+        archive = self.cache.archive(name, pack)
         self._make_tmp_path()
         shell = self._connection._shell
         remote: str = shell.join_path(shell.tmpdir, "release.tar.gz")

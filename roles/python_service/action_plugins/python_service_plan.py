@@ -10,13 +10,16 @@ try:
     from ..module_utils.python_service.controller.action import ServiceAction, requester
     from ..module_utils.python_service.controller.contents import python_problem
     from ..module_utils.python_service.controller.plan import (
+        gathers,
         look_options,
         plan,
         source_diff,
         stages,
     )
+    from ..module_utils.python_service.controller.wheels import find_interpreter
     from ..module_utils.python_service.errors import ServiceError
     from ..module_utils.python_service.foreign import message
+    from ..module_utils.python_service.interpreter import interpreter_from_json
 except ImportError:
     # The plugins of a role are in no package, and Ansible imports no module_utils of a role here.
     from pathlib import Path
@@ -29,13 +32,16 @@ except ImportError:
     from ansible.module_utils.python_service.controller.action import ServiceAction, requester
     from ansible.module_utils.python_service.controller.contents import python_problem
     from ansible.module_utils.python_service.controller.plan import (
+        gathers,
         look_options,
         plan,
         source_diff,
         stages,
     )
+    from ansible.module_utils.python_service.controller.wheels import find_interpreter
     from ansible.module_utils.python_service.errors import ServiceError
     from ansible.module_utils.python_service.foreign import message
+    from ansible.module_utils.python_service.interpreter import interpreter_from_json
 
 
 class ActionModule(ServiceAction):
@@ -46,7 +52,8 @@ class ActionModule(ServiceAction):
     beside the plan). Where the service is to be absent, ``remove_data``.
     Otherwise ``release`` (its id), ``requirements`` (where they come from),
     ``outcome`` (what the deploy would return), ``source_diff``, ``python`` (the
-    version of the service's interpreter) and ``slow`` (whether pip has to run).
+    service's interpreter), ``slow`` (whether pip has to run) and ``gathering``
+    (whether it runs here before, and for a venv), which is empty where it does not.
     Ansible shows all of it, so nothing secret is in it.
     """
 
@@ -62,9 +69,14 @@ class ActionModule(ServiceAction):
         found = self.on_host("python_service_look", options, variables)
         if found["problems"]:
             raise ServiceError("\n".join(found["problems"]))
-        unfit = python_problem(planned.contents, arguments["python"], found["python"])
+        python = found["python"]
+        unfit = python and python_problem(planned.contents, arguments["python"], python["version"])
         if unfit:
             raise ServiceError(unfit)
+        gathering = {}
+        if gathers(planned, found):
+            here = find_interpreter(interpreter_from_json(python), self.cache)
+            gathering = {"python": here, "venv": found["lacks_venv"]}
         changed = source_diff(planned.contents, found["changes"]) if self._task.diff else []
         outcome = found["outcome"]
         made = {
@@ -75,7 +87,8 @@ class ActionModule(ServiceAction):
             "requirements": message(planned.contents.said),
             "outcome": outcome,
             "source_diff": changed,
-            "python": found["python"],
+            "python": python,
+            "gathering": gathering,
             # Under Mitogen a task in the background never ends.
             "slow": stages(outcome) and planned.contents.installs and not self.under_mitogen,
         }

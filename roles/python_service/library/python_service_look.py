@@ -77,10 +77,17 @@ complaints:
   elements: str
   returned: success
 python:
-  description: Version of the interpreter, as three numbers.
-  type: list
-  elements: int
+  description:
+    - The interpreter, with its C(version) as three numbers, and what decides about wheels,
+      the end of the names of compiled modules (C(extension)) and the version of the C library
+      (C(glibc)).
+    - Nothing where there is nothing to do.
+  type: dict
   returned: success
+lacks_venv:
+  description: Whether the virtual environment is to be built, and not the release alone.
+  type: bool
+  returned: when something is to be staged
 outcome:
   description: What the deploy would return.
   type: dict

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import importlib
 import json
 import os
@@ -35,7 +36,7 @@ from python_service.action_plugins import (
 )
 from python_service.module_utils.python_service import controller
 from python_service.module_utils.python_service.controller import action as action_module
-from python_service.module_utils.python_service.controller import contents, installer, plan
+from python_service.module_utils.python_service.controller import contents, installer, plan, wheels
 from python_service.module_utils.python_service.controller.manual import ROLE, defaults
 from python_service.module_utils.python_service.errors import ServiceError
 
@@ -45,11 +46,18 @@ ACTIONS = {
     "python_service_remove": python_service_remove.ActionModule,
     "python_service_rollback": python_service_rollback.ActionModule,
 }
+#: A gzip-compressed tar of nothing.
+EMPTY_ARCHIVE = gzip.compress(bytes(10240))
 #: What `python_service_look` says of a host that never saw the service.
 NEW_HOST: dict[str, Any] = {
     "problems": [],
     "complaints": [],
-    "python": [3, 11, 2],
+    "python": {
+        "version": [3, 11, 2],
+        "extension": ".cpython-311-x86_64-linux-gnu.so",
+        "glibc": [2, 36],
+    },
+    "lacks_venv": True,
     "outcome": {
         "changed": True,
         "steps": ["stage 0123456789ab", "write demo.service"],
@@ -288,7 +296,7 @@ def test_bad_variables_are_refused_before_the_host_is_asked(playbook: Playbook) 
 
 def test_the_plan_says_what_the_host_lacks(playbook: Playbook) -> None:
     planned = playbook.plan()
-    assert planned["python"] == [3, 11, 2]
+    assert planned["python"] == NEW_HOST["python"]
     assert not planned["absent"]
     assert planned["outcome"] == NEW_HOST["outcome"]
 
@@ -441,6 +449,73 @@ def test_what_pip_installs_is_sent_with_a_pip_for_the_hosts_python(
     assert playbook.host.asynchronous[-1] == 7200
     assert result["ansible_job_id"] == "j1"
     shutil.rmtree(Path(playbook.host.calls[-1][1]["archive"]).parent)  # in the host's name
+
+
+@pytest.fixture
+def gathering(monkeypatch: pytest.MonkeyPatch) -> list[wheels.Gathering]:
+    """How wheels were gathered; any Python is found on the controller."""
+    asked: list[wheels.Gathering] = []
+
+    def pack(_: contents.Contents, how: wheels.Gathering, archive: IO[bytes]) -> None:
+        asked.append(how)
+        archive.write(EMPTY_ARCHIVE)
+
+    monkeypatch.setattr(python_service_plan, "find_interpreter", lambda *_: "/own/python")
+    monkeypatch.setattr(python_service_deploy, "pack_gathered", pack)
+    return asked
+
+
+class TestGathering:
+    """Wheels are gathered where a venv, or a project, is to be made."""
+
+    @pytest.fixture(autouse=True)
+    def _deployed(self, playbook: Playbook, asked_for_pip: list[Any]) -> None:
+        playbook.host.answers["python_service_deploy"] = {"changed": True}
+        playbook.set(requirements=["a"], gather_wheels=True, require_hashes=True)
+
+    def deploy(self, playbook: Playbook, **found: Any) -> None:
+        playbook.host.answers["python_service_look"] = {**NEW_HOST, **found}
+        playbook.run("python_service_deploy", {"plan": playbook.plan()})
+
+    def test_it_is_done_once_for_all_hosts_that_take_the_same_wheels(
+        self, playbook: Playbook, gathering: list[wheels.Gathering], tmp_path: Path
+    ) -> None:
+        for _ in range(2):
+            self.deploy(playbook)
+        (how,) = gathering
+        assert (how.python, how.pip) == ("/own/python", str(tmp_path / "tiny" / "pip"))
+        assert how.host.extension == ".cpython-311-x86_64-linux-gnu.so"
+        assert (how.venv, how.require_hashes) == (True, True)
+        self.deploy(playbook, python={**NEW_HOST["python"], "glibc": [2, 31]})
+        assert [one.host.glibc for one in gathering] == [(2, 36), (2, 31)]
+
+    def test_nothing_where_the_host_has_the_venv(
+        self, playbook: Playbook, gathering: list[wheels.Gathering], tmp_path: Path
+    ) -> None:
+        self.deploy(playbook, lacks_venv=False)
+        assert gathering == []
+        text = "[build-system]\nrequires = []\n[project]\nname = 'x'\nversion = '1'\n"
+        (tmp_path / "src" / "pyproject.toml").write_text(text)
+        self.deploy(playbook, lacks_venv=False)
+        assert [how.venv for how in gathering] == [False]
+
+    def test_the_release_is_the_same_without_it(
+        self, playbook: Playbook, gathering: list[wheels.Gathering]
+    ) -> None:
+        before = playbook.plan()
+        playbook.set(gather_wheels=False)
+        after = playbook.plan()
+        assert before["release"] == after["release"]
+        assert (bool(before["gathering"]), bool(after["gathering"])) == (True, False)
+        assert gathering == []  # the plan fetches nothing
+
+    def test_a_controller_that_lacks_the_hosts_python_is_refused_in_the_plan(
+        self, playbook: Playbook
+    ) -> None:
+        python = {**NEW_HOST["python"], "extension": ".cpython-311-mips-linux-gnu.so"}
+        playbook.host.answers["python_service_look"] = {**NEW_HOST, "python": python}
+        assert playbook.refused().startswith("python_service_gather_wheels: the host's Python is")
+        assert [name for name, _ in playbook.host.calls] == ["python_service_look"]
 
 
 def test_an_archive_is_packed_once_for_all_hosts_of_a_run(

@@ -75,6 +75,32 @@ def test_what_is_installed_from_is_for_it_and_not_for_the_service(
     assert "Permission denied" in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory", "no compiler"),
+        ("error: command '/usr/bin/gcc' failed with exit code 1", "no compiler"),
+        ("greeting.c:1:10: fatal error: Python.h: No such file or directory", "no compiler"),
+        ("ERROR: Cannot find command 'git' - do you have 'git' installed?", "no git"),
+        ("Failed to resolve 'index.invalid' ([Errno -3] Temporary failure)", "not reach the index"),
+        ("<HTTPSConnection>: Failed to establish a new connection: [Errno 111]", "not reach the"),
+    ],
+)
+def test_what_the_controller_could_do_is_said_first(other: Builder, said: str, why: str) -> None:
+    script = f'echo "{said}"; seq 100 >&2; exit 1'
+    with pytest.raises(ServiceError) as raised:
+        other.run(["sh", "-c", script], {}, "pip")
+    first, *rest = str(raised.value).splitlines()
+    assert why in first
+    assert first.endswith("; python_service_gather_wheels: true has the controller do it:")
+    assert rest[-1] == "  100"
+
+
+def test_where_it_could_not_help_nothing_is_said_of_it(other: Builder) -> None:
+    with pytest.raises(ServiceError, match=r"^pip failed:\n  No matching distribution$"):
+        other.run(["sh", "-c", "echo No matching distribution; exit 1"], {}, "pip")
+
+
 def test_two_builds_at_once_are_two_accounts(layout: Layout, directory: Path) -> None:
     with (
         borrowed(layout, 0, str(directory / "one")) as one,

@@ -82,6 +82,31 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     return Program(tmp_path, monkeypatch)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "core @ git+ssh://me:s3cr3t@git.invalid/core.git@v1",
+        "git+file:///srv/core#egg=core",
+        "-e hg+ssh://git.invalid/core#egg=core",
+    ],
+)
+def test_what_only_the_controller_can_fetch_is_refused_unless_it_does(
+    program: Program, line: str
+) -> None:
+    program.write("requirements.txt", f"flask\n{line}\n")
+    words = program.refused()
+    assert words.startswith("python_service_gather_wheels: requirements.txt has '")
+    assert "core" in words
+    assert words.endswith("write true, and the controller fetches it, or put its wheel on an index")
+    assert "s3cr3t" not in words
+    assert program.gather(gather_wheels=True).requirements == (f"flask\n{line}\n",)
+
+
+def test_what_a_host_with_git_can_fetch_is_not_refused(program: Program) -> None:
+    line = "core @ git+https://git.invalid/core+ssh.git"
+    assert program.gather(requirements=[line]).requirements == (f"{line}\n",)
+
+
 class TestTheOrder:
     """What counts is the first that is there, and the rest is named."""
 
@@ -620,7 +645,6 @@ class TestFiles:
             "python_service_python: /usr/bin/python3 of the host is 3.11.2, and the program asks for "
             "Python >=3.12; write the path of one that fits"
         )
-        assert python_problem(found, "/usr/bin/python3", []) == ""
         assert python_problem(found._replace(python="?"), "/usr/bin/python3", [3, 9, 2]) == ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import sys
+import sysconfig
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,9 @@ def test_a_host_that_never_saw_the_service_needs_all_of_it(
 ) -> None:
     answer = found(host, release)
     assert answer["problems"] == answer["complaints"] == []
-    assert answer["python"] == list(sys.version_info[:3])
+    assert answer["python"]["version"] == sys.version_info[:3]
+    assert answer["python"]["extension"] == sysconfig.get_config_var("EXT_SUFFIX")
+    assert answer["lacks_venv"]
     steps = answer["outcome"]["steps"]
     assert steps[:4] == ["claim", "make group demo", "make user demo", f"stage {release.id}"]
     assert "changes" not in answer
@@ -71,8 +74,17 @@ def test_a_host_that_has_it_needs_nothing_and_is_asked_nothing_more(
     host.deploy(release)
     answer = found(host, release, python="/not/there", program="/not/there", files={})
     assert answer["problems"] == []
-    assert answer["outcome"]["steps"] == answer["python"] == []
+    assert (answer["outcome"]["steps"], answer["python"]) == ([], None)
+    assert "lacks_venv" not in answer
     assert answer["changes"]["removed"] == ["main.py"]
+
+
+def test_a_release_alone_is_lacking_where_another_has_its_venv(
+    host: FakeHost, release: Release
+) -> None:
+    host.deploy(release)
+    other = make_release(host, "demo", Program(), source="2")
+    assert found(host, other)["lacks_venv"] is False
 
 
 def test_a_host_without_systemd(host: FakeHost, release: Release) -> None:
@@ -285,7 +297,7 @@ class TestPython:
         (packages,) = (directory / "venv" / "lib").glob("python3*/site-packages")
         (packages / "tell.pth").write_text(f"import os; os.mkdir({str(directory / 'ran')!r})\n")
         answer = found(host, release, python=f"{directory}/venv/bin/python")
-        assert answer["python"] == list(sys.version_info[:3])
+        assert answer["python"]["version"] == sys.version_info[:3]
         assert not (directory / "ran").exists()
 
     def test_one_that_others_could_change_is_not_run(
@@ -324,5 +336,5 @@ class TestPython:
         assert words.endswith("cannot make virtual environments: it is not a Python")
 
     def test_an_old_one(self, host: FakeHost, release: Release, directory: Path) -> None:
-        words = problem(host, release, python=self.python(directory, "echo 3 8 10"))
+        words = problem(host, release, python=self.python(directory, "echo 3 8 10 .so"))
         assert words.endswith("is Python 3.8.10; name one that is 3.9 or newer")

@@ -13,6 +13,9 @@ from .source import combined_digest
 
 #: Field of the journal, and variable of a process, that names the release of an invocation.
 RELEASE_FIELD = "PYTHON_SERVICE_RELEASE"
+#: What makes a directory a project that pip installs, and what does so for a ``setup.cfg`` alone.
+PROJECT_FILES = ("pyproject.toml", "setup.py")
+SETUPTOOLS = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
 _NAMED_SERVICE = re.compile(r"^StateDirectory=(.+)$", re.MULTILINE)
 #: With these, hosts of earlier versions are taken over without a restart.
 _WAITING = (
@@ -79,7 +82,8 @@ class Pip:
     ``arguments`` are words of its command line, ``environment`` variables, and
     ``netrc`` is the text of such a file. ``projects`` are built and installed
     into the release itself, with the variables ``build``: directories of the
-    archive, each perhaps with a marker, as in ``projects/0 ; os_name == 'posix'``.
+    archive, each perhaps with a marker, as in ``projects/0 ; os_name == 'posix'``,
+    or wheels, where the controller has built them.
     """
 
     arguments: tuple[str, ...] = ()

@@ -120,13 +120,10 @@ def gather(
 
 
 def python_problem(contents: Contents, python: str, version: Sequence[int]) -> str:
-    """Why a host's interpreter, by its path and version, is none for the program; empty where it is.
-
-    There is no version where nothing is to be made for it.
-    """
+    """Why a host's interpreter, by its path and version, is none for the program; empty where it is."""
     told = ".".join(map(str, version))
     try:
-        fits = not version or SpecifierSet(contents.python).contains(told, prereleases=True)
+        fits = SpecifierSet(contents.python).contains(told, prereleases=True)
     except InvalidSpecifier:
         fits = True  # pip or the build system will say what is wrong with it
     if fits:

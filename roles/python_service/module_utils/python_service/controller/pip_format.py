@@ -30,6 +30,7 @@ _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _SYSTEMS = ("git", "hg", "svn", "bzr")
 _PROTOCOLS = ("http", "https", "ssh", "git", "svn", "sftp", "ftp", "lp", "static-http", "file")
 _SCHEMES = {"http", "https", "ftp", "file"} | {f"{a}+{b}" for a in _SYSTEMS for b in _PROTOCOLS}
+_PRIVATE = re.compile(rf"\b({'|'.join(_SYSTEMS)})\+(ssh|sftp|file)://", re.IGNORECASE)
 _ARCHIVE = re.compile(r"\.(whl|zip|tar|tgz|tbz|txz|tlz|tar\.(gz|bz2|xz|lz|lzma))/*$", re.IGNORECASE)
 _EXTRAS = re.compile(r"(?<=.)\s*\[[^\]]+\]$")
 _EGG = re.compile(r"[#&]egg=([^&]*)")
@@ -171,6 +172,11 @@ def path_of(text: str) -> tuple[str, tuple[str, ...], str]:
     return path, tuple(names), marker
 
 
+def is_private(text: str) -> bool:
+    """Whether a requirement lies where only this user, on this machine, may fetch it."""
+    return bool(_PRIVATE.search(text))
+
+
 def with_variables(text: str) -> str:
     """A text with the values that its variables have here."""
     return _VARIABLE.sub(lambda match: os.environ.get(match[1]) or match[0], text)
@@ -237,7 +243,7 @@ def _check_marker(text: str) -> None:
 
 def _check_address(address: str) -> str | None:
     """The name that an address gives, or None; raises `LineError`."""
-    if _scheme(address).endswith("file"):
+    if _scheme(address) == "file":
         raise LineError(_PATH)
     egg = _EGG.search(address)
     if egg and not _PROJECT.fullmatch(egg[1]):
@@ -268,7 +274,7 @@ def _check_editable(text: str, constraining: bool) -> None:
     except InvalidRequirement:
         pass
     scheme = _scheme(address)
-    if not scheme or scheme.endswith("file"):
+    if scheme in ("", "file"):
         raise LineError(_PATH)
     if scheme not in _SYSTEMS and not (scheme in _SCHEMES and "+" in scheme):
         raise LineError("has -e with an address of no version control; leave -e out")

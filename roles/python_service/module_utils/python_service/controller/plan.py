@@ -87,6 +87,17 @@ def stages(outcome: Mapping[str, Any]) -> bool:
     return any(step.startswith("stage ") for step in outcome["steps"])
 
 
+def gathers(planned: Plan, found: Mapping[str, Any]) -> bool:
+    """Whether the controller gathers wheels for a host, of which `python_service_look` told ``found``."""
+    wanted = found.get("lacks_venv") or planned.contents.pip.projects
+    return bool(
+        planned.settings.gather_wheels
+        and stages(found["outcome"])
+        and planned.contents.installs
+        and wanted
+    )
+
+
 def source_diff(contents: Contents, changes: Mapping[str, Any]) -> list[dict[str, str]]:
     """What Ansible shows of the source's changes: a list of files, then the texts of some."""
     listed = [

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 
 from ..errors import ServiceError
+from ..model import PROJECT_FILES
 from .manual import PREFIX
 from .pip_format import (
     Line,
@@ -33,8 +34,6 @@ from .pip_format import (
 )
 
 _VARIABLE = f"{PREFIX}requirements"
-#: What makes a directory a project that pip installs.
-PROJECT_FILES = ("pyproject.toml", "setup.py")
 #: A mark at the beginning of a file, and the encoding that takes it away; longer ones first.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),

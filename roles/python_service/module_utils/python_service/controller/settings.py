@@ -52,6 +52,7 @@ class Settings:
     logging: str
     main: ProcessSettings
     extras: Sequence[str]
+    gather_wheels: bool
     pip: PipOptions
 
     @property
@@ -86,6 +87,7 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
             settle=float(arguments["settle"]),
         ),
         extras=arguments["extras"],
+        gather_wheels=arguments["gather_wheels"],
         pip=pip_options(arguments["pip_options"]),
     )
 

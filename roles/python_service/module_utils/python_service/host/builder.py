@@ -16,6 +16,7 @@ import fcntl
 import grp
 import os
 import pwd
+import re
 import signal
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,8 +32,32 @@ from .programs import Account, end_processes, run
 _NUMBERS = range(60578, 61184)
 #: Seconds that pip or a compiler may take: large packages are built from source for hours.
 _PATIENCE = 7200.0
+#: What is said where the host lacks something that the controller may have, and what that is.
+_LACKING = (
+    (
+        (
+            r"error: command '\S*(cc|\+\+|clang)\S*' failed|Python\.h: No such file"
+            r"|Unknown compiler\(s\)|no acceptable C compiler|can't find Rust compiler"
+        ),
+        "the host has no compiler, or not all that it needs",
+    ),
+    (r"Cannot find command 'git'", "the host has no git"),
+    (
+        r"Failed to establish a new connection|Failed to resolve '|Network is unreachable",
+        "the host does not reach the index",
+    ),
+)
 #: Where rights lie beside the mode, those of what will be made in a directory among them: acl(5).
 _ACCESS = {"system.posix_acl_access", "system.posix_acl_default"}
+
+
+def _advice(lines: Sequence[str]) -> str:
+    """Why a command failed that said ``lines``, and what to do, if it is one of `_LACKING`."""
+    said = "\n".join(lines)
+    for pattern, words in _LACKING:
+        if re.search(pattern, said):
+            return f", since {words}; python_service_gather_wheels: true has the controller do it"
+    return ""
 
 
 class Builder:
@@ -57,7 +82,7 @@ class Builder:
             if result.returncode < 0:
                 lines.append(f"it was ended by {signal.Signals(-result.returncode).name}")
             words = "\n".join(f"  {line}" for line in last_lines(lines[-25:]))
-            raise ServiceError(f"{printable(step)} failed:\n{words}")
+            raise ServiceError(f"{printable(step)} failed{_advice(lines)}:\n{words}")
 
     def admit(self, path: str) -> None:
         """Let it, and nobody else but root, into a directory of root's."""

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..foreign import printable
+from ..interpreter import PROBE, Interpreter, interpreter_of
 from ..layout import Layout
-from . import lock, record
+from . import lock, record, venv
 from .accounts import Accounts
 from .changes import changes
 from .decide import Desired, Observed
@@ -29,7 +30,6 @@ from .trust import weakness
 OLDEST_PYTHON = (3, 9)
 #: The oldest that the settings of the units are known to.
 OLDEST_SYSTEMD = 247
-_PROBE = "import sys, venv; print(*sys.version_info[:3])"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> di
         *_user_problems(desired, machine.accounts),
     ]
     outcome = predict(layout, observed, desired)
-    python: tuple[int, ...] = ()
+    python: Interpreter | None = None
     complaints: list[str] = []
     if outcome.steps:
         python, python_problems = _python(needs.python)
@@ -80,12 +80,14 @@ def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> di
         ]
     if problems:
         return {"problems": problems}
-    found = {
+    found: dict[str, Any] = {
         "problems": [],
         "complaints": complaints,
-        "python": list(python),
+        "python": python._asdict() if python else None,
         "outcome": outcome.facts(),
     }
+    if desired.release and not observed.staged:
+        found["lacks_venv"] = not venv.is_whole(layout, desired.release.venv.id)
     if needs.files is not None:
         found["changes"] = changes(layout, needs.files)
     return found
@@ -258,31 +260,29 @@ def _root_problems(layout: Layout) -> list[str]:
     return []
 
 
-def _python(python: str) -> tuple[tuple[int, ...], list[str]]:
-    """Version of an interpreter, and what keeps it from making venvs."""
+def _python(python: str) -> tuple[Interpreter | None, list[str]]:
+    """An interpreter by its path, and what keeps it from making venvs."""
     untrusted = weakness(python) if os.path.lexists(python) else None
     if untrusted:
         words = f"root would run {python}, and {untrusted}; name an interpreter that only root can change"
-        return (), [f"python_service_python: {words}"]
+        return None, [f"python_service_python: {words}"]
     try:
-        # Without its packages, whose code would be run where it is itself of a virtual environment.
-        result = run([python, "-I", "-S", "-c", _PROBE])
+        result = run([python, "-I", "-S", "-c", PROBE])
     except OSError as error:
         others = sorted(
             glob.glob("/usr/bin/python3*[0-9]") + glob.glob("/usr/local/bin/python3*[0-9]")
         )
         instead = " or ".join(others) if others else "the path of a Python that you install there"
         words = f"{python} cannot be run on this host ({error.strerror}); write {instead}"
-        return (), [f"python_service_python: {words}"]
-    found = re.fullmatch(r"(\d+) (\d+) (\d+)\n", result.stdout)
+        return None, [f"python_service_python: {words}"]
+    found = interpreter_of(result.stdout)
     if result.returncode != 0 or not found:
         said = printable(result.stderr.strip()) or "it is not a Python"
-        return (), [f"python_service_python: {python} cannot make virtual environments: {said}"]
-    version = tuple(int(number) for number in found.groups())
-    if version < OLDEST_PYTHON:
+        return None, [f"python_service_python: {python} cannot make virtual environments: {said}"]
+    if found.version < OLDEST_PYTHON:
         words = (
-            f"{python} is Python {'.'.join(map(str, version))}; "
+            f"{python} is Python {'.'.join(map(str, found.version))}; "
             f"name one that is {'.'.join(map(str, OLDEST_PYTHON))} or newer"
         )
-        return version, [f"python_service_python: {words}"]
-    return version, []
+        return None, [f"python_service_python: {words}"]
+    return found, []

@@ -18,7 +18,7 @@ import tempfile
 from ..archive import unpack
 from ..errors import ServiceError
 from ..layout import Layout
-from ..model import Pip, Release
+from ..model import PROJECT_FILES, SETUPTOOLS, Pip, Release
 from ..source import scan
 from . import venv
 from .accounts import Accounts
@@ -28,8 +28,6 @@ from .observe import release_on_host
 from .releases import write_release
 
 _INCOMING = ".incoming-"
-_PROJECT_FILES = ("pyproject.toml", "setup.py")
-_SETUPTOOLS = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
 _GROUP = re.compile(r"^Group=(.+)$", re.MULTILINE)
 
 
@@ -129,12 +127,15 @@ def _install_projects(
     wanted = []
     for project in came.pip.projects:
         name, semicolon, marker = project.partition(" ;")
+        path, copy = (os.path.join(place, name) for place in (came.directory, copies))
+        if os.path.isfile(path):
+            wanted.append(path)  # a wheel
+            continue
         # Build systems leave things in the directory that they build.
-        copy = os.path.join(copies, name)
-        shutil.copytree(os.path.join(came.directory, name), copy, symlinks=True)
-        if not any(os.path.exists(os.path.join(copy, one)) for one in _PROJECT_FILES):
+        shutil.copytree(path, copy, symlinks=True)
+        if not any(os.path.exists(os.path.join(copy, one)) for one in PROJECT_FILES):
             # pip takes no setup.cfg for a project.
-            write(os.path.join(copy, "pyproject.toml"), _SETUPTOOLS)
+            write(os.path.join(copy, "pyproject.toml"), SETUPTOOLS)
         wanted.append(copy + semicolon + marker)
     os.mkdir(target, 0o700)
     for path in (copies, target):

@@ -125,9 +125,7 @@ def export(
     )
     if tool.name == "uv":
         by_hand = by_hand.replace("--output", "--output-file")
-    program = shutil.which(tool.name) or shutil.which(
-        tool.name, path=os.path.dirname(sys.executable)
-    )
+    program = find_tool(tool.name)
     if program is None:
         raise ServiceError(
             problem(
@@ -142,6 +140,11 @@ def export(
     lines = [" ".join(line.split()) for *_, line in logical_lines(text.splitlines())]
     # With -e pip allows no marker, and nothing here stays editable.
     return [_EDITABLE.sub("", line) for line in lines]
+
+
+def find_tool(name: str) -> str | None:
+    """Path of a tool on ``PATH`` or beside Ansible's own Python."""
+    return shutil.which(name) or shutil.which(name, path=os.path.dirname(sys.executable))
 
 
 def packages(path: str) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ from ...errors import ServiceError
 from ...source import Known, Source
 from ..commands import words_of
 from ..manual import PREFIX
+from ..pip_format import is_private, without_credentials
 from ..private import scan_shipped
 from ..problems import problem
 from ..requirements import Local, Requirements, read_requirements
@@ -213,6 +214,7 @@ def _made(asked: Asked, name: str, found: Found) -> Needs:
             more = _needed_by(local, project, read)
             read = read.joined(more)
             queue += more.locals
+    _check_private(asked, name, read)
     count = len(read.lines)
     words = [
         f"{count} package{'' if count == 1 else 's'}",
@@ -224,6 +226,16 @@ def _made(asked: Asked, name: str, found: Found) -> Needs:
     said = ", ".join(filter(None, words))
     python = found.python or asked.project.python
     return Needs(read.texts, tuple(libraries.values()), f"{name}: {said}", python)
+
+
+def _check_private(asked: Asked, name: str, read: Requirements) -> None:
+    """Raise `ServiceError` for what the host could not fetch, unless the controller does."""
+    for line in read.lines:
+        if is_private(line) and not asked.settings.gather_wheels:
+            said = without_credentials(f"{name} has {line!r}")
+            words = "which the host cannot fetch, since the keys are here"
+            instead = "write true, and the controller fetches it, or put its wheel on an index"
+            raise ServiceError(problem("gather_wheels", f"{said}, {words}; {instead}"))
 
 
 def _needed_by(local: Local, project: Project, read: Requirements) -> Requirements:
