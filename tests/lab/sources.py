@@ -55,7 +55,7 @@ def make_project(
     compiled: bool = False,
 ) -> Path:
     """A project of one module, with an extension if it is ``compiled``, that ``requires`` this to be built."""
-    directory.mkdir(parents=True)
+    directory.mkdir(parents=True, exist_ok=True)
     needs = list(requires)
     (directory / "pyproject.toml").write_text(
         f'[build-system]\nrequires = {needs}\nbuild-backend = "backend"\nbackend-path = ["."]\n'

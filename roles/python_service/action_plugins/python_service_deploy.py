@@ -82,25 +82,25 @@ class ActionModule(ServiceAction):
 
     def _send(self, planned: Plan, given: dict[str, Any]) -> str:
         """Put the archive into a temporary directory on the host; returns its path there."""
-        contents, gathering = planned.contents, given["gathering"]
-        installer, name = None, planned.release.id
+        contents, installer, name = planned.contents, None, planned.release.id
+        pack = functools.partial(pack_contents, contents)
         if contents.installs:
             found = find_installer(given["python"]["version"], planned.settings.wheelhouse)
             # Hosts may differ in the passwords that they are given for the same release, and in
             # the wheels that they can load.
-            differs = [asdict(contents.pip), gathering and [gathering, given["python"]]]
+            differs: list[Any] = [asdict(contents.pip)]
+            if planned.settings.gather_wheels:
+                how = Gathering(
+                    python=given["gatherer"],
+                    host=interpreter_from_json(given["python"]),
+                    venv=given["lacks_venv"],
+                    require_hashes=planned.settings.require_hashes,
+                )
+                differs.append(how)
+                pack = functools.partial(pack_gathered, contents, how)
             told = combined_digest([json.dumps(differs, sort_keys=True)])
             installer, name = found.path, f"{name}-pip-{found.version}-{told[:ID_LENGTH]}"
-        pack = functools.partial(pack_contents, contents, installer)
-        if gathering:
-            how = Gathering(
-                **gathering,
-                pip=installer or "",
-                host=interpreter_from_json(given["python"]),
-                require_hashes=planned.settings.require_hashes,
-            )
-            pack = functools.partial(pack_gathered, contents, how)
-        archive = self.cache.archive(name, pack)
+        archive = self.cache.archive(name, functools.partial(pack, installer))
         self._make_tmp_path()
         shell = self._connection._shell
         remote: str = shell.join_path(shell.tmpdir, "release.tar.gz")

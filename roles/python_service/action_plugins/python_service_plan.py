@@ -52,9 +52,9 @@ class ActionModule(ServiceAction):
     beside the plan). Where the service is to be absent, ``remove_data``.
     Otherwise ``release`` (its id), ``requirements`` (where they come from),
     ``outcome`` (what the deploy would return), ``source_diff``, ``python`` (the
-    service's interpreter), ``slow`` (whether pip has to run) and ``gathering``
-    (whether it runs here before, and for a venv), which is empty where it does not.
-    Ansible shows all of it, so nothing secret is in it.
+    service's interpreter), ``lacks_venv`` (whether the venv is to be built), ``slow``
+    (whether pip has to run) and ``gatherer`` (the interpreter that gathers wheels
+    here, or nothing). Ansible shows all of it, so nothing secret is in it.
     """
 
     def perform(self, variables: dict[str, Any]) -> dict[str, Any]:
@@ -73,10 +73,9 @@ class ActionModule(ServiceAction):
         unfit = python and python_problem(planned.contents, arguments["python"], python["version"])
         if unfit:
             raise ServiceError(unfit)
-        gathering = {}
+        gatherer = ""
         if gathers(planned, found):
-            here = find_interpreter(interpreter_from_json(python), self.cache)
-            gathering = {"python": here, "venv": found["lacks_venv"]}
+            gatherer = find_interpreter(interpreter_from_json(python), self.cache)
         changed = source_diff(planned.contents, found["changes"]) if self._task.diff else []
         outcome = found["outcome"]
         made = {
@@ -88,7 +87,8 @@ class ActionModule(ServiceAction):
             "outcome": outcome,
             "source_diff": changed,
             "python": python,
-            "gathering": gathering,
+            "lacks_venv": found.get("lacks_venv", False),
+            "gatherer": gatherer,
             # Under Mitogen a task in the background never ends.
             "slow": stages(outcome) and planned.contents.installs and not self.under_mitogen,
         }

@@ -456,7 +456,8 @@ def gathering(monkeypatch: pytest.MonkeyPatch) -> list[wheels.Gathering]:
     """How wheels were gathered; any Python is found on the controller."""
     asked: list[wheels.Gathering] = []
 
-    def pack(_: contents.Contents, how: wheels.Gathering, archive: IO[bytes]) -> None:
+    def pack(_: contents.Contents, how: wheels.Gathering, pip: str, archive: IO[bytes]) -> None:
+        assert Path(pip).parts[-2:] == ("tiny", "pip")
         asked.append(how)
         archive.write(EMPTY_ARCHIVE)
 
@@ -478,26 +479,28 @@ class TestGathering:
         playbook.run("python_service_deploy", {"plan": playbook.plan()})
 
     def test_it_is_done_once_for_all_hosts_that_take_the_same_wheels(
-        self, playbook: Playbook, gathering: list[wheels.Gathering], tmp_path: Path
+        self, playbook: Playbook, gathering: list[wheels.Gathering]
     ) -> None:
         for _ in range(2):
             self.deploy(playbook)
         (how,) = gathering
-        assert (how.python, how.pip) == ("/own/python", str(tmp_path / "tiny" / "pip"))
+        assert how.python == "/own/python"
         assert how.host.extension == ".cpython-311-x86_64-linux-gnu.so"
         assert (how.venv, how.require_hashes) == (True, True)
         self.deploy(playbook, python={**NEW_HOST["python"], "glibc": [2, 31]})
         assert [one.host.glibc for one in gathering] == [(2, 36), (2, 31)]
 
-    def test_nothing_where_the_host_has_the_venv(
+    def test_no_interpreter_is_needed_where_the_host_has_the_venv(
         self, playbook: Playbook, gathering: list[wheels.Gathering], tmp_path: Path
     ) -> None:
         self.deploy(playbook, lacks_venv=False)
-        assert gathering == []
         text = "[build-system]\nrequires = []\n[project]\nname = 'x'\nversion = '1'\n"
         (tmp_path / "src" / "pyproject.toml").write_text(text)
         self.deploy(playbook, lacks_venv=False)
-        assert [how.venv for how in gathering] == [False]
+        assert [(how.python, how.venv) for how in gathering] == [
+            ("", False),
+            ("/own/python", False),
+        ]
 
     def test_the_release_is_the_same_without_it(
         self, playbook: Playbook, gathering: list[wheels.Gathering]
@@ -506,7 +509,7 @@ class TestGathering:
         playbook.set(gather_wheels=False)
         after = playbook.plan()
         assert before["release"] == after["release"]
-        assert (bool(before["gathering"]), bool(after["gathering"])) == (True, False)
+        assert (before["gatherer"], after["gatherer"]) == ("/own/python", "")
         assert gathering == []  # the plan fetches nothing
 
     def test_a_controller_that_lacks_the_hosts_python_is_refused_in_the_plan(

@@ -93,7 +93,7 @@ class Controller:
         pip = find_installer(host.version).path
         hashes = changes.get("require_hashes", False)
         archive = io.BytesIO()
-        pack_gathered(contents, Gathering(sys.executable, pip, host, venv, hashes), archive)
+        pack_gathered(contents, Gathering(sys.executable, host, venv, hashes), pip, archive)
         return Gathered(archive.getvalue())
 
     def from_house(self, *requirements: str, **changes: Any) -> Gathered:
@@ -299,9 +299,21 @@ class TestWhatIsRequired:
                 controller.gather(requirements=[f"--index-url {url}", "private"])
 
     def test_nothing_of_an_interpreter_that_cannot_be_run(self, controller: Controller) -> None:
-        how = Gathering("/no/python", "/no/pip", OWN, venv=True, require_hashes=False)
+        how = Gathering("/no/python", OWN, venv=True, require_hashes=False)
         with pytest.raises(ServiceError, match=r"gather the wheels on the controller:\n.*/no/py"):
-            pack_gathered(controller.contents(requirements=["a"]), how, io.BytesIO())
+            pack_gathered(controller.contents(requirements=["a"]), how, "/no/pip", io.BytesIO())
+
+    def test_where_the_venv_is_there_nothing_is_fetched_and_no_password_told(
+        self, controller: Controller
+    ) -> None:
+        lines = [
+            "--index-url https://me:s3cr3t@git.invalid/",
+            "x @ https://s3cr3t@git.invalid/x.zip",
+        ]
+        found = controller.gather(requirements=lines, venv=False)
+        assert found.wheels == []
+        assert found.requirements.endswith("\nx @ https://git.invalid/x.zip\n")
+        assert b"s3cr3t" not in b"".join(found.files.values())
 
 
 class TestProjects:
@@ -330,6 +342,14 @@ class TestProjects:
         make_project(controller.source, "shop", "1.0")
         found = controller.gather(requirements=["nowhere"], venv=False)
         assert found.wheels == ["wheelhouse/projects/shop-1.0-py3-none-any.whl"]
+
+    def test_those_that_are_for_other_hosts_alone(self, controller: Controller) -> None:
+        make_project(controller.source / "windows", "windows")
+        (controller.source / "requirements.txt").write_text("./windows ; os_name == 'nt'\n")
+        found = controller.gather()
+        assert found.wheels == []
+        assert found.pip["projects"] == ["projects/0 ; os_name == 'nt'"]
+        assert "projects/0/windows.py" in found.files
 
     def test_what_is_not_shipped_is_not_built(self, controller: Controller) -> None:
         make_project(controller.source, "shop", "1.0")

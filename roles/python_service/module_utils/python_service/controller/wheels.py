@@ -31,6 +31,7 @@ from ..interpreter import PROBE, Interpreter, interpreter_of
 from ..model import PROJECT_FILES, SETUPTOOLS, Pip
 from ..source import combined_digest, scan
 from .contents import Contents, pack_contents
+from .pip_options import anonymous
 from .problems import problem
 from .projects.exports import find_tool
 from .run_cache import RunCache
@@ -63,13 +64,12 @@ if sys.argv[1] == "get" and found:
 class Gathering(NamedTuple):
     """How wheels are gathered.
 
-    ``python`` is the interpreter on the controller and ``pip`` what it runs;
-    ``host`` is the one that the wheels are for. With ``venv`` they are for a
-    venv too, and not for the release alone.
+    ``python`` is the interpreter on the controller that does it, and ``host`` the
+    one that the wheels are for. With ``venv`` they are for a venv too, and not
+    for the projects of a release alone.
     """
 
     python: str
-    pip: str
     host: Interpreter
     venv: bool
     require_hashes: bool
@@ -107,17 +107,21 @@ def _found(host: Interpreter) -> str:
     raise ServiceError(problem("gather_wheels", printable(said)))
 
 
-def pack_gathered(contents: Contents, how: Gathering, archive: IO[bytes]) -> None:
-    """Write what a host needs into ``archive``, as `contents.pack_contents` does, with wheels gathered."""
+def pack_gathered(contents: Contents, how: Gathering, installer: str, archive: IO[bytes]) -> None:
+    """Write what a host needs into ``archive``, as `contents.pack_contents` does, with wheels gathered.
+
+    The ``installer`` is the pip that goes along, and that gathers them.
+    """
     with tempfile.TemporaryDirectory(prefix="python_service-") as directory:
-        pack_contents(_gathered(contents, how, directory), how.pip, archive)
+        pip = _Pip(contents, how, installer, directory)
+        pack_contents(_gathered(contents, how, pip), installer, archive)
 
 
-def _gathered(contents: Contents, how: Gathering, directory: str) -> Contents:
-    """Contents that name wheels alone, which lie in ``directory``."""
-    pip = _Pip(contents, how, directory)
+def _gathered(contents: Contents, how: Gathering, pip: _Pip) -> Contents:
+    """Contents of wheels alone, and of nothing that it took to fetch them."""
     projects = contents.pip.projects
-    requirements = contents.requirements
+    # Where they are not gathered, they are installed already.
+    requirements = tuple(map(anonymous, contents.requirements))
     if requirements and (how.venv or (projects and how.require_hashes)):
         pip.gather()
         requirements = (pip.pins(),)
@@ -128,8 +132,8 @@ def _gathered(contents: Contents, how: Gathering, directory: str) -> Contents:
     return contents._replace(
         requirements=requirements,
         wheelhouse=wheels,
-        libraries=(),
-        # Where none was built, they are for other hosts, which pip says there as well.
+        # Where none was built, they are for other hosts, as pip finds there as well.
+        libraries=() if built else contents.libraries,
         pip=Pip(projects=built or projects),
     )
 
@@ -137,9 +141,10 @@ def _gathered(contents: Contents, how: Gathering, directory: str) -> Contents:
 class _Pip:
     """pip on the controller: what it makes lies in ``wheels``, and that of projects in a directory there."""
 
-    def __init__(self, contents: Contents, how: Gathering, directory: str) -> None:
+    def __init__(self, contents: Contents, how: Gathering, installer: str, directory: str) -> None:
         self._contents = contents
         self._how = how
+        self._installer = installer
         self._directory = directory
         self.wheels = self._made("wheelhouse")
 
@@ -235,12 +240,12 @@ class _Pip:
 
     def _program(self) -> str:
         """What the interpreter runs, from where none of another's packages are beside it."""
-        if os.path.isfile(self._how.pip):
-            return os.path.join(self._how.pip, "pip")  # in a wheel
+        if os.path.isfile(self._installer):
+            return os.path.join(self._installer, "pip")  # in a wheel
         path = os.path.join(self._directory, "installer", "pip")
         if not os.path.lexists(path):
             os.mkdir(os.path.dirname(path))
-            os.symlink(self._how.pip, path)
+            os.symlink(self._installer, path)
         return path
 
     def _environment(self) -> dict[str, str]:

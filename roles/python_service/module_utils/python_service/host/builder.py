@@ -37,7 +37,8 @@ _LACKING = (
     (
         (
             r"error: command '\S*(cc|\+\+|clang)\S*' failed|Python\.h: No such file"
-            r"|Unknown compiler\(s\)|no acceptable C compiler|can't find Rust compiler"
+            r"|No such file or directory: '\S*(cc|\+\+|clang)'|Unknown compiler\(s\)"
+            r"|no acceptable C compiler|can't find Rust compiler"
         ),
         "the host has no compiler, or not all that it needs",
     ),
