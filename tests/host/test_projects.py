@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import zipapp
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,24 @@ def test_an_application_of_uv_gets_what_its_lock_has(
     make_wheel(wheelhouse, "1.0", size=1)
     assert "DO NOT MATCH THE HASHES" in versioned.deploy("two", wheelhouse=str(wheelhouse)).message
     assert versioned.serves() == "one"
+
+
+@pytest.mark.parametrize("command", ["python app", "./app"])
+def test_a_zip_archive_runs_as_the_one_file_that_it_is(
+    versioned: Versioned, wheelhouse: Path, tmp_path: Path, command: str
+) -> None:
+    """Of requirements on top it finds what is installed, and its entries have their priorities."""
+    versioned.write("one")
+    program = "import greeting, logging\nlogging.error('greeting %s', greeting.VERSION)\n"
+    (versioned.source / "__main__.py").write_text(f"{program}import main\n")
+    zipapp.create_archive(versioned.source, tmp_path / "app", "/usr/bin/env python3")
+    (tmp_path / "app").chmod(0o644)
+    changes = {"src": str(tmp_path / "app"), "command": command}
+    more = {"requirements": ["greeting<2"], "wheelhouse": str(wheelhouse)}
+    versioned.player.role(**versioned.variables(**changes, **more)).succeeded()
+    assert versioned.serves() == "one"
+    (entry,) = versioned.service.entries("greeting 1.0")
+    assert entry["PRIORITY"] == "3"
 
 
 def pylock(wheelhouse: Path) -> str:

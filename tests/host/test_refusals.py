@@ -82,7 +82,7 @@ def test_refused_and_untouched(
 ) -> None:
     host.check_output(
         "mkdir -p /opt/taken && touch /opt/taken/file && mkdir -p -m 1777 /srv/shared"
-        " && printf '#!/bin/sh\\necho 3 6 0\\n' > /usr/local/bin/python-old"
+        " && printf '#!/bin/sh\\necho 3 6 0 .cpython-36m-x86_64-linux-gnu.so 2.31\\n' > /usr/local/bin/python-old"
         " && chmod +x /usr/local/bin/python-old"
     )
     before = state_of(host)

@@ -175,6 +175,33 @@ def test_an_environment_whose_python_has_changed_is_built_anew(
     assert versioned.deploy("one", **given).succeeded().changed == []
 
 
+def test_an_interpreter_below_opt_and_one_below_roots_home(
+    host: Host, versioned: Versioned, wheelhouse: Path
+) -> None:
+    """As uv installs them: a prefix of its own, with all that belongs to the Python."""
+    make_wheel(wheelhouse, "1.0")
+    host.check_output(
+        "mkdir -p /root/pythons/3/bin /root/pythons/3/lib && cd /root/pythons/3"
+        " && cp $(readlink -f /usr/bin/python3) bin/ && ln -s $(ls bin) bin/python3"
+        " && cp -r /usr/lib/python3.* lib/"
+    )
+    given = {"requirements": ["greeting"], "wheelhouse": str(wheelhouse)}
+    run = versioned.deploy("one", python="/root/pythons/3/bin/python3", **given)
+    name = versioned.service.name
+    assert run.message.startswith(
+        "python_service_python: /root/pythons/3/bin/python3 cannot be executed by the service's "
+        f"account {name}: it may not enter /root (drwx------ root:root); install "
+    )
+    assert not host.user(name).exists
+    assert not host.file(f"/opt/{name}").exists
+    host.check_output("mv /root/pythons /opt/pythons")
+    versioned.deploy("one", python="/opt/pythons/3/bin/python3", **given).succeeded()
+    assert imported(versioned) == "1.0"
+    first = f"$(tr '\\0' '\\n' < /proc/{versioned.service.pid}/cmdline | head -1)"
+    program = host.check_output(f"readlink -f {first}")
+    assert program.startswith("/opt/pythons/3/bin/python3.")
+
+
 BACKEND = """
 import base64, hashlib, zipfile
 def get_requires_for_build_wheel(config_settings=None): return []

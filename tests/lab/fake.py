@@ -57,6 +57,9 @@ class FakeAccounts(Accounts):
     def number(self, kind: str, name: str) -> int:
         return os.getegid()
 
+    def groups_of(self, user: str) -> list[int]:
+        return [os.getegid()]
+
     def is_root(self, user: str) -> bool:
         return user == "root"
 

@@ -37,6 +37,11 @@ def test_root_is_known_by_its_number() -> None:
     assert Accounts().is_root(getpass.getuser()) == (os.geteuid() == 0)
 
 
+def test_a_user_is_in_the_groups_that_it_is_in() -> None:
+    user = pwd.getpwuid(os.geteuid())
+    assert user.pw_gid in Accounts().groups_of(user.pw_name)
+
+
 def test_a_group_does_not_go_with_the_user_of_its_name(calls: Path) -> None:
     Accounts().remove("user", "demo")
     assert calls.read_text() == "usermod --gid 65534 demo\nuserdel demo\n"

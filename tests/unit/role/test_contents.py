@@ -173,13 +173,6 @@ def test_what_is_missing_is_named_by_its_variable(
         gather(settings(**{"src": str(src), **changes}))
 
 
-def test_one_file_is_a_source_only_where_python_runs_it(src: Path) -> None:
-    assert gather(settings(src=str(src / "main.py"))).source
-    (src / "program").touch()
-    with pytest.raises(ServiceError, match=r"python_service_src: .*/program is not a \.py file"):
-        gather(settings(src=str(src / "program")))
-
-
 def test_the_handler_is_the_roles_own_package(src: Path, tmp_path: Path) -> None:
     names = {entry.path for entry in gather(settings(src=str(src))).handler.entries}
     assert {"systemd_handler/__init__.py", "systemd_handler/startup.pth"} <= names

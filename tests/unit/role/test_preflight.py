@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from lab.fake import FakeHost, Program, make_release
 
-from python_service.module_utils.python_service.host import preflight, record
+from python_service.module_utils.python_service.host import preflight, reach, record
 from python_service.module_utils.python_service.host.decide import Desired
 from python_service.module_utils.python_service.host.lock import locked
 from python_service.module_utils.python_service.host.preflight import Needs, look
@@ -32,6 +33,7 @@ def trusted_python(monkeypatch: pytest.MonkeyPatch) -> None:
         "weakness",
         lambda path, host="/": None if path == sys.executable else weakness(path, host),
     )
+    monkeypatch.setattr(preflight, "barrier", lambda *_: None)
 
 
 @pytest.fixture
@@ -111,6 +113,26 @@ def test_a_program_that_the_host_lacks(host: FakeHost, release: Release) -> None
         host, release, program="/not/there"
     )
     assert found(host, release, program="/bin/sh")["problems"] == []
+
+
+def test_a_program_that_the_account_cannot_execute(
+    host: FakeHost, release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir(mode=0o700)
+    program = tmp_path / "bin" / "serve"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    real = functools.partial(reach.barrier, host=f"{tmp_path}/bin")
+    monkeypatch.setattr(preflight, "barrier", real)
+    words = problem(host, release, program=str(program))
+    assert words.startswith(
+        f"python_service_command: {program} cannot be executed by the service's account demo: it "
+        f"may not enter {tmp_path}/bin (drwx------ root:root); "
+    )
+    # Its own group is root's here.
+    (tmp_path / "bin").chmod(0o750)
+    host.accounts.made |= {("group", "demo"), ("user", "demo")}
+    assert found(host, release, program=str(program))["problems"] == []
 
 
 def test_a_unit_that_systemd_refuses(host: FakeHost, release: Release) -> None:
@@ -338,3 +360,36 @@ class TestPython:
     def test_an_old_one(self, host: FakeHost, release: Release, directory: Path) -> None:
         words = problem(host, release, python=self.python(directory, "echo 3 8 10 .so"))
         assert words.endswith("is Python 3.8.10; name one that is 3.9 or newer")
+
+    @pytest.mark.parametrize("closed", ["packages", "lib", "bin", "."])
+    def test_one_that_the_account_cannot_execute(
+        self,
+        host: FakeHost,
+        release: Release,
+        directory: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        closed: str,
+    ) -> None:
+        """As one of uv's below root's home: it can be closed itself, its libraries or its modules."""
+        prefix = directory / "cpython-3.12"
+        for name in ("bin", "lib", "packages"):
+            (prefix / name).mkdir(parents=True)
+        files = [prefix / "lib" / "libpython.so", prefix / "packages" / "venv.py"]
+        for file in files:
+            file.touch()
+        (directory / "python").symlink_to("cpython-3.12/bin/python")
+        # It is asked for its version, and for files that it has in use.
+        told = "\n".join(map(str, files))
+        script = f"case $4 in *maps*) echo '{told}' ;; *) echo 3 12 0 ;; esac"
+        self.python(prefix / "bin", script)
+        real = functools.partial(reach.barrier, host=str(directory / "cpython"))
+        monkeypatch.setattr(preflight, "barrier", real)
+        python = str(directory / "python")
+        assert found(host, release, python=python)["problems"] == []
+        (prefix / closed).chmod(0o700)
+        words = problem(host, release, python=python)
+        assert words.startswith(
+            f"python_service_python: {python} cannot be executed by the service's account demo: "
+            f"it may not enter {prefix / closed} (drwx------ root:root); install one "
+        )
+        assert "UV_PYTHON_INSTALL_DIR=/opt/python uv python install, " in words

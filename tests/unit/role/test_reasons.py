@@ -38,6 +38,21 @@ def why(*entries: str, subject: Subject = SUBJECT) -> str:
             "python_service_requirements",
         ),
         (
+            TRACEBACK + "ModuleNotFoundError: No module named 'numpy.core._multiarray_umath'",
+            "the module numpy.core._multiarray_umath is not found, a compiled part of its package, ",
+            "python_service_python",
+        ),
+        (
+            (
+                "Failed to find compatible interpreter on path /usr/bin:/bin.\n\nExamined the following "
+                "interpreters:\n1.) /usr/bin/python3.9 CPython==3.9.2\n\nNo interpreter compatible with "
+                "the requested constraints was found:\n\n  A distribution for markupsafe could not be "
+                "resolved for /usr/bin/python3.9.\n  Found 1 distribution that does not apply"
+            ),
+            "the pex is made for another Python than /usr/bin/python3; ",
+            "python_service_python",
+        ),
+        (
             "/opt/demo/environments/x/bin/python: No module named shop",
             "the module shop is not found; ",
             "python_service_requirements",

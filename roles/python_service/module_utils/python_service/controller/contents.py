@@ -27,6 +27,7 @@ from .projects.project import Project, read_project
 from .projects.version import version_variables
 from .run_cache import RunCache
 from .settings import Settings
+from .zipped import Zipped, read_zipped, runnable, zipped_warnings
 
 _CACHES = ["__pycache__"]
 
@@ -39,7 +40,8 @@ class Contents(NamedTuple):
     ``project`` is the source as one that is installed, and ``libraries`` are
     those that are installed with it. ``pip`` may hold passwords. ``said`` tells a person where the
     requirements come from, and ``python`` is a specifier of Pythons. ``warnings``
-    say what of the source is left out that nobody asked for.
+    say what of the source is left out that nobody asked for, and what will not work.
+    ``zipped`` is what a source says of itself that is one archive.
     """
 
     source: Source | None
@@ -52,6 +54,7 @@ class Contents(NamedTuple):
     said: str = ""
     python: str = ""
     warnings: tuple[str, ...] = ()
+    zipped: Zipped | None = None
 
     @property
     def scripts(self) -> frozenset[str]:
@@ -77,14 +80,13 @@ def gather(
 
     Raises `ServiceError` with the variable's name for what is missing or will not do.
     """
-    if settings.src and os.path.isfile(settings.src) and not settings.src.endswith(".py"):
-        raise ServiceError(
-            problem("src", f"{settings.src} is not a .py file; name one, or a directory")
-        )
+    zipped = _zipped(settings.src)
     source, left = None, list[str]()
     if settings.src:
         with _named("src"):
             source, left = scan_shipped(settings.src, settings.exclude, known)
+    if source and zipped:
+        source = runnable(source)
     wheelhouse = None
     if settings.wheelhouse:
         with _named("wheelhouse"):
@@ -115,8 +117,23 @@ def gather(
         pip=pip,
         said=needs.said,
         python=needs.python,
-        warnings=(warning(left),) if left else (),
+        warnings=(
+            *([warning(left)] if left else []),
+            *(zipped_warnings(settings, zipped) if zipped else []),
+        ),
+        zipped=zipped,
     )
+
+
+def _zipped(src: str | None) -> Zipped | None:
+    """What the source says of itself where it is one file that is no script."""
+    if not src or not os.path.isfile(src):
+        return None
+    zipped = read_zipped(src)
+    if zipped is None and not src.endswith(".py"):
+        said = "is neither a .py file nor a zip archive with a __main__.py (zipapp, shiv, pex)"
+        raise ServiceError(problem("src", f"{src} {said}; name one, or a directory"))
+    return zipped
 
 
 def python_problem(contents: Contents, python: str, version: Sequence[int]) -> str:

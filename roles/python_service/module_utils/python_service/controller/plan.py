@@ -19,6 +19,7 @@ from .release import command_problems, describe, option_problems
 from .revision import revision
 from .run_cache import RunCache
 from .settings import Settings, settings_of
+from .zipped import zipped_problems
 
 #: Lines of a diff's list of files.
 MOST_LISTED = 50
@@ -43,6 +44,7 @@ def plan(arguments: Mapping[str, Any], by: str, cache: RunCache) -> Plan:
     found = [
         *command_problems(settings.main.command, contents),
         *option_problems(settings.main.unit_options, contents),
+        *(zipped_problems(settings, contents.zipped) if contents.zipped else []),
     ]
     if found:
         raise ServiceError("\n".join(found))

@@ -135,7 +135,7 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
             found.append(
                 problem(
                     "src",
-                    "is missing; write the directory or the .py file to ship, "
+                    "is missing; write the directory or the file to ship, "
                     "or let python_service_requirements bring the program",
                 )
             )

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import grp
+import os
 import pwd
 from collections.abc import Sequence
 
@@ -41,6 +42,10 @@ class Accounts:
             raise ServiceError(
                 f"the host has no {kind} {name}; deploy again to have it made"
             ) from None
+
+    def groups_of(self, user: str) -> list[int]:
+        """Numbers of all groups that a user is in."""
+        return os.getgrouplist(user, pwd.getpwnam(user).pw_gid)
 
     def is_root(self, user: str) -> bool:
         """Whether a user has root's number."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from .machine import Machine
 from .observe import observe, owner
 from .outcome import predict
 from .programs import run
+from .reach import READ, Rights, barrier, files_of, hidden
 from .record import Record
 from .systemd import Systemd
 from .trust import weakness
@@ -71,11 +72,13 @@ def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> di
     complaints: list[str] = []
     if outcome.steps:
         python, python_problems = _python(needs.python)
+        if not python_problems:
+            python_problems = _reach_problems(needs.python, layout, desired, machine.accounts)
         refusals, complaints = _verified(layout, desired, machine.systemd)
         problems += [
             *_version_problems(machine.systemd.version()),
             *python_problems,
-            *_program_problems(needs.program),
+            *_program_problems(needs.program, layout, desired, machine.accounts),
             *refusals,
         ]
     if problems:
@@ -122,15 +125,27 @@ def _user_problems(desired: Desired, accounts: Accounts) -> list[str]:
     ]
 
 
-def _program_problems(program: str | None) -> list[str]:
-    if program and not (os.path.isfile(program) and os.access(program, os.X_OK)):
+def _program_problems(
+    program: str | None, layout: Layout, desired: Desired, accounts: Accounts
+) -> list[str]:
+    if not program:
+        return []
+    if not (os.path.isfile(program) and os.access(program, os.X_OK)):
         return [
             (
                 f"python_service_command: {program} is not a program on this host; install it there, "
                 "or name one that the release provides"
             )
         ]
-    return []
+    unit = desired.texts.get(layout.main_unit, "")
+    user, group = _names(desired)
+    more = " ".join(re.findall(r"^SupplementaryGroups=(.*)$", unit, re.MULTILINE)).split()
+    rights = Rights(None, _numbers([group, *more], accounts))
+    if accounts.exists("user", user):
+        groups = rights.groups.union(accounts.groups_of(user))
+        rights = Rights(accounts.number("user", user), groups)
+    why = barrier(program, rights) or hidden(program, unit)
+    return _closed("command", program, why, desired, "correct that, or name another program")
 
 
 def _version_problems(version: int) -> list[str]:
@@ -286,3 +301,35 @@ def _python(python: str) -> tuple[Interpreter | None, list[str]]:
         )
         return None, [f"python_service_python: {words}"]
     return found, []
+
+
+def _reach_problems(python: str, layout: Layout, desired: Desired, accounts: Accounts) -> list[str]:
+    """What keeps the service's account from an interpreter, its libraries and its modules."""
+    _, group = _names(desired)
+    # The account that builds the venv is in no other group, and is not the user.
+    rights = Rights(None, _numbers([group], accounts))
+    unit = desired.texts.get(layout.main_unit, "")
+    files = files_of(python)
+    reasons = [
+        barrier(python, rights),
+        *(barrier(file, rights, READ) for file in files),
+        *(hidden(file, unit) for file in [python, *files]),
+    ]
+    instead = (
+        "install one that it can execute, as by UV_PYTHON_INSTALL_DIR=/opt/python uv python install, "
+        "and write its path"
+    )
+    return _closed("python", python, next(filter(None, reasons), None), desired, instead)
+
+
+def _closed(variable: str, path: str, why: str | None, desired: Desired, instead: str) -> list[str]:
+    """The problem with a program that the service's account cannot execute, if there is a reason."""
+    user, _ = _names(desired)
+    words = f"{path} cannot be executed by the service's account {user}: {why}; {instead}"
+    return [f"python_service_{variable}: {words}"] if why else []
+
+
+def _numbers(groups: Iterable[str], accounts: Accounts) -> frozenset[int]:
+    """Numbers of those groups that the host has."""
+    there = (name for name in groups if accounts.exists("group", name))
+    return frozenset(accounts.number("group", name) for name in there)

@@ -175,6 +175,21 @@ _TABLE: Sequence[tuple[str, str | Callable[[Subject, re.Match[str]], str]]] = (
         ),
     ),
     (
+        r"No interpreter compatible with the requested constraints was found",
+        (
+            "the pex is made for another Python than {python}; make it for that one, or name in "
+            "python_service_python the one that it is made for"
+        ),
+    ),
+    (
+        # A package's own compiled part: the package itself was found.
+        r"No module named '(?P<module>\w+(?:\.\w+)*\._\w+)'",
+        (
+            "the module {module} is not found, a compiled part of its package, which may be made for "
+            "another Python than {python}; name that one in python_service_python, or make it for this"
+        ),
+    ),
+    (
         (
             r"(?:ModuleNotFoundError: |python[\d.]*: )No module named '?"
             r"(?P<module>(?!(?:tomllib|annotationlib|compression)\b)[\w.-]+)"
