@@ -325,7 +325,7 @@ class TestPython:
     def test_one_that_others_could_change_is_not_run(
         self, host: FakeHost, release: Release, directory: Path
     ) -> None:
-        python = self.python(directory, f"touch {directory}/ran; echo 3 12 0")
+        python = self.python(directory, f"touch {directory}/ran; echo 3 12 0 .so")
         os.chown(python, 65534, -1)
         words = problem(host, release, python=python)
         assert words.startswith(f"python_service_python: root would run {python}, and {python} can")
@@ -380,7 +380,7 @@ class TestPython:
         (directory / "python").symlink_to("cpython-3.12/bin/python")
         # It is asked for its version, and for files that it has in use.
         told = "\n".join(map(str, files))
-        script = f"case $4 in *maps*) echo '{told}' ;; *) echo 3 12 0 ;; esac"
+        script = f"case $4 in *maps*) echo '{told}' ;; *) echo 3 12 0 .so ;; esac"
         self.python(prefix / "bin", script)
         real = functools.partial(reach.barrier, host=str(directory / "cpython"))
         monkeypatch.setattr(preflight, "barrier", real)
