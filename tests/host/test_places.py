@@ -86,9 +86,10 @@ def deploy(host: Host, player: Player, tmp_path: Path) -> Iterator[Deployer]:
         made.remove(name, remove_data=True)
 
 
-def as_user(host: Host, user: str, program: str) -> Any:
+def as_user(host: Host, user: str, program: str, *arguments: str) -> Any:
     """What becomes of a program that another account runs."""
-    return host.run(f"runuser -u {user} -- python3 -c {shlex.quote(program)}")
+    words = " ".join(map(shlex.quote, arguments))
+    return host.run(f"runuser -u {user} -- python3 -c {shlex.quote(program)} {words}")
 
 
 def test_a_program_has_a_home_a_cache_and_a_place_for_sockets(
