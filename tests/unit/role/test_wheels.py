@@ -189,6 +189,16 @@ class TestWhatIsRequired:
         assert found.wheels == [f"wheelhouse/{name}" for name in names]
         assert found.requirements == "".join(map(found.pin, names))
 
+    def test_with_a_wheelhouse_nothing_else_is_used(
+        self, controller: Controller, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_wheel(controller.house, "1.0")
+        (controller.directory / "mine").mkdir()
+        make_wheel(controller.directory / "mine", "2.0")
+        monkeypatch.setenv("PIP_FIND_LINKS", str(controller.directory / "mine"))
+        found = controller.from_house("greeting")
+        assert found.wheels == ["wheelhouse/greeting-1.0-py3-none-any.whl"]
+
     def test_a_repository_that_is_reached_by_ssh(
         self, controller: Controller, monkeypatch: pytest.MonkeyPatch
     ) -> None:
