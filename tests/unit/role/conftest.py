@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,3 +32,11 @@ def host() -> Iterator[FakeHost]:
     """A host that is a directory, on which the role's modules work."""
     with fake_host() as host:
         yield host
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """One that every account can enter, as those of pytest cannot be."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        yield Path(directory)

@@ -6,7 +6,6 @@ import errno
 import os
 import stat
 import struct
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,25 +22,17 @@ FACTS = "id -u; id -G; grep NoNewPrivs: /proc/self/status; echo $HOME $TMPDIR $P
 
 
 @pytest.fixture
-def directory() -> Iterator[Path]:
-    """One that others can enter, as those of pytest cannot be."""
-    with tempfile.TemporaryDirectory() as made:
-        os.chmod(made, 0o755)
-        yield Path(made)
-
-
-@pytest.fixture
-def layout(directory: Path, worker_id: str, monkeypatch: pytest.MonkeyPatch) -> Layout:
+def layout(open_directory: Path, worker_id: str, monkeypatch: pytest.MonkeyPatch) -> Layout:
     # Tests that are run side by side are hosts of their own, which do not see each other's locks;
     # and those on real hosts begin at the first number.
     number = int(worker_id.removeprefix("gw") if worker_id != "master" else 0)
     monkeypatch.setattr(builder, "_NUMBERS", builder._NUMBERS[300 + 20 * number :])
-    return Layout("/opt", "demo", str(directory / "host"))
+    return Layout("/opt", "demo", str(open_directory / "host"))
 
 
 @pytest.fixture
-def other(layout: Layout, directory: Path) -> Iterator[Builder]:
-    with borrowed(layout, 12345, str(directory / "build")) as found:
+def other(layout: Layout, open_directory: Path) -> Iterator[Builder]:
+    with borrowed(layout, 12345, str(open_directory / "build")) as found:
         yield found
 
 
@@ -63,9 +54,9 @@ def test_it_has_no_name_and_no_rights(other: Builder) -> None:
 
 
 def test_what_is_installed_from_is_for_it_and_not_for_the_service(
-    other: Builder, directory: Path
+    other: Builder, open_directory: Path
 ) -> None:
-    incoming = directory / "incoming"
+    incoming = open_directory / "incoming"
     incoming.mkdir()
     (incoming / "requirements").write_text("https://me:s3cret@index.example/x.whl")
     other.admit(str(incoming))
@@ -102,10 +93,10 @@ def test_where_it_could_not_help_nothing_is_said_of_it(other: Builder) -> None:
         other.run(["sh", "-c", "echo No matching distribution; exit 1"], {}, "pip")
 
 
-def test_two_builds_at_once_are_two_accounts(layout: Layout, directory: Path) -> None:
+def test_two_builds_at_once_are_two_accounts(layout: Layout, open_directory: Path) -> None:
     with (
-        borrowed(layout, 0, str(directory / "one")) as one,
-        borrowed(layout, 0, str(directory / "two")) as two,
+        borrowed(layout, 0, str(open_directory / "one")) as one,
+        borrowed(layout, 0, str(open_directory / "two")) as two,
     ):
         one.run(["sh", "-c", "echo 1 > file"], {}, "making")
         with pytest.raises(ServiceError, match=r"reading failed:\n.*Permission denied"):
@@ -195,10 +186,10 @@ def test_rights_beside_the_mode_are_taken_away(other: Builder, kind: str) -> Non
 
 @pytest.mark.parametrize("part", ["sub", "sub/file"])
 def test_what_somebody_else_puts_in_its_place_meanwhile_is_refused(
-    other: Builder, directory: Path, monkeypatch: pytest.MonkeyPatch, part: str
+    other: Builder, open_directory: Path, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     """As the service could, whom a package has let into its directories."""
-    others = directory / "others"
+    others = open_directory / "others"
     others.mkdir()
     (others / "file").write_text("secret")
     (others / "file").chmod(0o600)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,17 +16,9 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make fi
 
 
 @pytest.fixture
-def root() -> Iterator[Path]:
-    """A directory that everybody can enter, unlike those of pytest."""
-    with tempfile.TemporaryDirectory() as directory:
-        os.chmod(directory, 0o755)
-        yield Path(directory)
-
-
-@pytest.fixture
-def program(root: Path) -> Path:
+def program(open_directory: Path) -> Path:
     """A program that everybody can execute."""
-    path = root / "opt" / "bin" / "program"
+    path = open_directory / "opt" / "bin" / "program"
     path.parent.mkdir(parents=True)
     path.write_text("#!/bin/sh\n")
     path.chmod(0o755)
@@ -49,26 +39,29 @@ def test_it_says_what_the_kernel_does(
     assert (barrier(str(program), WHO) is None) == can
 
 
-def test_it_names_what_is_closed(program: Path, root: Path) -> None:
+def test_it_names_what_is_closed(program: Path, open_directory: Path) -> None:
     assert barrier(str(program), WHO) is None
     program.chmod(0o640)
     os.chown(program, 0, OTHER)
     closed = f"it has no right to {program} (-rw-r----- root:{OTHER})"
     assert barrier(str(program), WHO) == barrier(str(program), WHO, READ) == closed
-    (root / "opt").chmod(0o700)
-    assert barrier(str(program), WHO) == f"it may not enter {root}/opt (drwx------ root:root)"
+    (open_directory / "opt").chmod(0o700)
+    assert (
+        barrier(str(program), WHO)
+        == f"it may not enter {open_directory}/opt (drwx------ root:root)"
+    )
 
 
-def test_each_link_on_the_way_counts(program: Path, root: Path) -> None:
-    (root / "closed").mkdir(mode=0o700)
-    (root / "closed" / "middle").symlink_to("../opt/bin/program")
-    (root / "first").symlink_to("closed/middle")
-    assert "it may not enter " in (barrier(str(root / "first"), WHO) or "")
-    (root / "closed").chmod(0o755)
-    assert barrier(str(root / "first"), WHO) is None
-    (root / "directory").symlink_to("opt/bin")
+def test_each_link_on_the_way_counts(program: Path, open_directory: Path) -> None:
+    (open_directory / "closed").mkdir(mode=0o700)
+    (open_directory / "closed" / "middle").symlink_to("../opt/bin/program")
+    (open_directory / "first").symlink_to("closed/middle")
+    assert "it may not enter " in (barrier(str(open_directory / "first"), WHO) or "")
+    (open_directory / "closed").chmod(0o755)
+    assert barrier(str(open_directory / "first"), WHO) is None
+    (open_directory / "directory").symlink_to("opt/bin")
     program.parent.chmod(0o700)
-    assert "bin (drwx------ " in (barrier(str(root / "directory" / "program"), WHO) or "")
+    assert "bin (drwx------ " in (barrier(str(open_directory / "directory" / "program"), WHO) or "")
 
 
 def test_where_there_is_an_access_list_it_may_be_open(program: Path) -> None:

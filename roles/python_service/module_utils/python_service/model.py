@@ -13,9 +13,6 @@ from .source import combined_digest
 
 #: Field of the journal, and variable of a process, that names the release of an invocation.
 RELEASE_FIELD = "PYTHON_SERVICE_RELEASE"
-#: What makes a directory a project that pip installs, and what does so for a ``setup.cfg`` alone.
-PROJECT_FILES = ("pyproject.toml", "setup.py")
-SETUPTOOLS = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
 _NAMED_SERVICE = re.compile(r"^StateDirectory=(.+)$", re.MULTILINE)
 #: With these, hosts of earlier versions are taken over without a restart.
 _WAITING = (

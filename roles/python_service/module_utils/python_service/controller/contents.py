@@ -98,13 +98,15 @@ def gather(
     environment = settings.pip.environment
     texts, netrc = separated([*needs.texts, *environment.values()])
     requirements = tuple(texts[: len(needs.texts)])
-    places = [f"projects/{number}" for number in range(len(libraries))]
-    markers = [f" ; {library.marker}" if library.marker else "" for library in libraries]
+    beside = [
+        f"{place} ; {library.marker}" if library.marker else place
+        for place, library in _places(libraries).items()
+    ]
     pip = Pip(
         arguments=settings.pip.arguments,
         environment=dict(zip(environment, texts[len(needs.texts) :], strict=True)),
         netrc=netrc,
-        projects=(*(["app"] if built else []), *map("".join, zip(places, markers, strict=True))),
+        projects=(*(["app"] if built else []), *beside),
         build=version_variables(source.root, built) if source else {},
     )
     return Contents(
@@ -149,22 +151,28 @@ def python_problem(contents: Contents, python: str, version: Sequence[int]) -> s
     return problem("python", f"{said}; write the path of one that fits")
 
 
+def shipped_sources(contents: Contents) -> dict[str, Source]:
+    """The source and the libraries that go along, by the directories of the archive that they lie in."""
+    sources = {place: library.source for place, library in _places(contents.libraries).items()}
+    return {"app": contents.source, **sources} if contents.source else sources
+
+
+def _places(libraries: Sequence[Library]) -> dict[str, Library]:
+    return {f"projects/{number}": library for number, library in enumerate(libraries)}
+
+
 def pack_contents(contents: Contents, installer: str | None, archive: IO[bytes]) -> None:
     """Write what a host needs to make the release, and its venv, into ``archive``.
 
     ``installer`` is the path of the pip that goes along, where one is needed.
     """
-    sources = {"handler": contents.handler}
-    if contents.source:
-        sources["app"] = contents.source
+    sources = {"handler": contents.handler, **shipped_sources(contents)}
     if contents.wheelhouse:
         sources["wheelhouse"] = contents.wheelhouse
     if installer:
         # A wheel is found by its name, a package by that of its directory.
         name = "installer" if os.path.isfile(installer) else "installer/pip"
         sources[name] = scan(installer, _CACHES)
-    for number, library in enumerate(contents.libraries):
-        sources[f"projects/{number}"] = library.source
     texts = {
         f"requirements/{number}.txt": text for number, text in enumerate(contents.requirements)
     }

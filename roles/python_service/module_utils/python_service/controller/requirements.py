@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from packaging.requirements import Requirement
 
+from ..building import PROJECT_FILES
 from ..errors import ServiceError
-from ..model import PROJECT_FILES
 from .manual import PREFIX
 from .pip_format import (
     Line,

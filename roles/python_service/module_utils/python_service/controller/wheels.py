@@ -25,12 +25,13 @@ from typing import IO, NamedTuple
 from packaging.utils import parse_wheel_filename
 
 from ..archive import pack, unpack
+from ..building import buildable
 from ..errors import ServiceError
 from ..foreign import last_lines, printable
 from ..interpreter import PROBE, Interpreter, interpreter_of
-from ..model import PROJECT_FILES, SETUPTOOLS, Pip
+from ..model import Pip
 from ..source import combined_digest, scan
-from .contents import Contents, pack_contents
+from .contents import Contents, pack_contents, shipped_sources
 from .pip_options import anonymous
 from .problems import problem
 from .projects.exports import find_tool
@@ -161,23 +162,14 @@ class _Pip:
 
     def build_projects(self) -> None:
         """Build a wheel of the source itself, and of those beside it that are for the host."""
-        sources = {"app": self._contents.source} if self._contents.source else {}
-        for number, library in enumerate(self._contents.libraries):
-            sources[f"projects/{number}"] = library.source
+        sources = shipped_sources(self._contents)
         # Build systems leave things in the directory that they build, and see what is shipped alone.
         copies = self._made("copies")
         archive = os.path.join(self._directory, "copies.tar.gz")
         with open(archive, "wb") as file:
             pack(sources, {}, file)
         unpack(archive, copies)
-        wanted = []
-        for project in self._contents.pip.projects:
-            name, semicolon, marker = project.partition(" ;")
-            path = os.path.join(copies, name)
-            if not any(os.path.exists(os.path.join(path, one)) for one in PROJECT_FILES):
-                # pip takes no setup.cfg for a project.
-                _write(os.path.join(path, "pyproject.toml"), SETUPTOOLS)
-            wanted.append(path + semicolon + marker)
+        wanted = [buildable(project, copies) for project in self._contents.pip.projects]
         house = self._contents.wheelhouse.root if self._contents.wheelhouse else None
         if self._how.require_hashes:
             # Nothing that no hash vouches for: the build system is among the requirements.

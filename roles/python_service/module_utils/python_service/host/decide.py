@@ -54,9 +54,9 @@ class Observed:
     ``units`` are those that are the service's or are wanted to be, by name.
     ``current`` is the release that people are shown. ``releases`` are those on
     the host with the ids of their venvs, ``unreadable`` those of which that
-    cannot be told. ``staged`` says that the wanted release and its venv are there and whole,
-    ``claimed`` that the host has noted that the service is the role's, and ``lacking`` are
-    wanted accounts that the host does not have.
+    cannot be told. ``built`` says that the venv of the wanted release is there and whole,
+    ``staged`` that the release is as well, ``claimed`` that the host has noted that the service is
+    the role's, and ``lacking`` are wanted accounts that the host does not have.
     """
 
     units: Mapping[str, ObservedUnit] = field(default_factory=dict)
@@ -65,6 +65,7 @@ class Observed:
     releases: Mapping[str, str] = field(default_factory=dict)
     unreadable: Collection[str] = ()
     venvs: Collection[str] = ()
+    built: bool = True
     staged: bool = True
     claimed: bool = True
     lacking: tuple[Account, ...] = ()

@@ -81,6 +81,7 @@ def observe(layout: Layout, machine: Machine, desired: Desired | None = None) ->
     if release:
         used.add(release.venv.id)
     whole = {name for name in used if venv.is_whole(layout, name)}
+    built = not release or release.venv.id in whole
 
     def unit(name: str) -> ObservedUnit:
         if "/" in name:
@@ -114,7 +115,8 @@ def observe(layout: Layout, machine: Machine, desired: Desired | None = None) ->
         releases={name: found.venv.id for name, found in present.items() if found},
         unreadable=[name for name, found in present.items() if not found],
         venvs=venvs(layout),
-        staged=not release or bool(present.get(release.id) and release.venv.id in whole),
+        built=built,
+        staged=built and (not release or bool(present.get(release.id))),
         claimed=is_claimed(layout),
         lacking=tuple(
             account for account in desired.accounts if not machine.accounts.exists(*account)

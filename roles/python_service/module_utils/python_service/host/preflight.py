@@ -14,7 +14,7 @@ from typing import Any
 from ..foreign import printable
 from ..interpreter import PROBE, Interpreter, interpreter_of
 from ..layout import Layout
-from . import lock, record, venv
+from . import lock, record
 from .accounts import Accounts
 from .changes import changes
 from .decide import Desired, Observed
@@ -90,7 +90,7 @@ def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> di
         "outcome": outcome.facts(),
     }
     if desired.release and not observed.staged:
-        found["lacks_venv"] = not venv.is_whole(layout, desired.release.venv.id)
+        found["lacks_venv"] = not observed.built
     if needs.files is not None:
         found["changes"] = changes(layout, needs.files)
     return found

@@ -16,9 +16,10 @@ import shutil
 import tempfile
 
 from ..archive import unpack
+from ..building import buildable
 from ..errors import ServiceError
 from ..layout import Layout
-from ..model import PROJECT_FILES, SETUPTOOLS, Pip, Release
+from ..model import Pip, Release
 from ..source import scan
 from . import venv
 from .accounts import Accounts
@@ -126,17 +127,14 @@ def _install_projects(
     os.mkdir(copies)
     wanted = []
     for project in came.pip.projects:
-        name, semicolon, marker = project.partition(" ;")
-        path, copy = (os.path.join(place, name) for place in (came.directory, copies))
+        name = project.partition(" ;")[0]
+        path = os.path.join(came.directory, name)
         if os.path.isfile(path):
             wanted.append(path)  # a wheel
             continue
         # Build systems leave things in the directory that they build.
-        shutil.copytree(path, copy, symlinks=True)
-        if not any(os.path.exists(os.path.join(copy, one)) for one in PROJECT_FILES):
-            # pip takes no setup.cfg for a project.
-            write(os.path.join(copy, "pyproject.toml"), SETUPTOOLS)
-        wanted.append(copy + semicolon + marker)
+        shutil.copytree(path, os.path.join(copies, name), symlinks=True)
+        wanted.append(buildable(project, copies))
     os.mkdir(target, 0o700)
     for path in (copies, target):
         builder.give(path)

@@ -18,10 +18,9 @@ from ..requirements import read_requirements
 from .asked import Asked, Found, top
 from .complete import check_complete
 from .exports import TOOLS, Tool, export, packages
-from .pylock import read_pylock
+from .pylock import PYPI, read_pylock
 
 UV = TOOLS[0]
-_PYPI = "https://pypi.org/simple"
 _HASH = re.compile(r" --hash=\S+")
 
 
@@ -97,7 +96,7 @@ def _indexes(path: str, lines: Sequence[str]) -> tuple[str, ...]:
         registry = source.get("registry") if isinstance(source, dict) else None
         if isinstance(registry, str) and canonicalize_name(str(package.get("name"))) in names:
             found.append(registry.rstrip("/"))
-    return tuple(dict.fromkeys(index for index in found if index != _PYPI))
+    return tuple(dict.fromkeys(index for index in found if index != PYPI))
 
 
 def _index_lines(asked: Asked, path: str, indexes: Iterable[str], *, hashed: bool) -> Iterator[str]:

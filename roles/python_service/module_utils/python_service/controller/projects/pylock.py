@@ -23,7 +23,8 @@ from ..problems import problem
 _CHOICE = re.compile(
     r"""(['"])(?P<name>[\w.-]+)\1\s+(?P<no>not\s+)?in\s+(?P<kind>extras|dependency_groups)"""
 )
-_PYPI = "https://pypi.org/simple"
+#: The index that a lock means where it names none, and that pip asks without being told.
+PYPI = "https://pypi.org/simple"
 _HASHES = ("sha256", "sha384", "sha512")
 
 
@@ -55,12 +56,12 @@ def read_pylock(path: str, wanted: Collection[str]) -> PyLock:
                 )
         packages = list(content.get("packages", []))
         lines = [_line(package, {*groups, *wanted}) for package in packages]
-        indexes = [str(package.get("index", _PYPI)).rstrip("/") for package in packages]
+        indexes = [str(package.get("index", PYPI)).rstrip("/") for package in packages]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _bad(path, f"cannot be read: {error}") from error
     except (AttributeError, KeyError, TypeError) as error:
         raise _bad(path, f"is not as PEP 751 has it ({error!r}); have it written anew") from error
-    others = dict.fromkeys(index for index in indexes if index != _PYPI)
+    others = dict.fromkeys(index for index in indexes if index != PYPI)
     return PyLock(
         tuple(filter(None, lines)), str(content.get("requires-python", "")), tuple(others)
     )
