@@ -13,7 +13,7 @@ import pytest
 from lab.deploys import Versioned, imported, make_wheel
 from lab.index import Index
 from lab.playbooks import Run
-from lab.sources import backend
+from lab.sources import backend, make_repository
 from testinfra.host import Host
 
 HOST = "debian-12"
@@ -236,9 +236,7 @@ def test_dynamic_dependencies_and_a_version_from_git(
     make_wheel(wheelhouse, "9.0", "setuptools_scm")
     assert "takes the version from git, which has none" in versioned.deploy("one").message
     versioned.write("one")
-    me = ("-c", "user.name=me", "-c", "user.email=me@x.invalid")
-    for words in (["init", "-q"], ["add", "."], [*me, "commit", "-qm", "x"], ["tag", "v3.1"]):
-        subprocess.run(["git", "-C", versioned.source, *words], check=True)
+    subprocess.run(["git", "-C", make_repository(versioned.source), "tag", "v3.1"], check=True)
     found = versioned.deploy("one", wheelhouse=str(wheelhouse))
     assert said(found) == "pyproject.toml: 1 package"
     assert program_of(versioned, "shop") == "3.1"
@@ -314,13 +312,14 @@ def test_a_password_of_an_index_is_seen_by_nobody(
             "cat /proc/[0-9]*/cmdline | tr '\\0' ' '",
             f"runuser -u {name} -- grep -rs s3cr3t /opt/{name} /opt/{name}/.incoming-*/requirements",
             f"runuser -u {name} -- cat /opt/{name}/.incoming-*/requirements/0.txt",
+            f"runuser -u {name} -- cat /opt/{name}/.incoming-*/build/.netrc",
             f"runuser -u {name} -- sh -c 'cat /proc/[0-9]*/environ 2>/dev/null' | tr '\\0' ' '",
         ):
             assert "s3cr3t" not in host.run(look).stdout
         index.release()
         output, _ = process.communicate(timeout=600)
         assert process.returncode == 0, output
-        assert "s3cr3t" not in output.replace(url, "")
+        assert "s3cr3t" not in output
     assert imported(versioned) == "1.0"
     assert "s3cr3t" not in host.run(f"grep -rs s3cr3t /opt/{name} /var/lib /etc /tmp /root").stdout
     assert "s3cr3t" not in host.check_output("journalctl --no-pager -o cat")
