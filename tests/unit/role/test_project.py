@@ -133,6 +133,16 @@ TOLD: dict[str, tuple[str | None, dict[str, str], tuple[str, ...]]] = {
         {"setup_cfg": "[metadata]\nname = x\n[options]\ninstall_requires = flask\n"},
         ("flask",),
     ),
+    "setup.cfg, in one line": (
+        None,
+        {"setup_cfg": "[metadata]\nname = x\n[options]\ninstall_requires = flask; click>=8\n"},
+        ("flask", "click>=8"),
+    ),
+    "setup.cfg, a marker": (
+        None,
+        {"setup_cfg": "[options]\ninstall_requires =\n  flask; os_name == 'posix'\n"},
+        ("flask; os_name == 'posix'",),
+    ),
     "setup.cfg, a file": (
         BUILD,
         {"setup_cfg": "[options]\ninstall_requires = file: needs.txt\n"},

@@ -68,12 +68,9 @@ class Project(NamedTuple):
 
     def lines(self, wanted: Iterable[str] = ()) -> tuple[str, ...]:
         """Dependencies, with those of the extras and groups that are wanted, by normal names."""
-        more = [line for name in wanted for kind in self._kinds for line in kind.get(name, ())]
+        kinds = (self.extras, self.groups)
+        more = [line for name in wanted for kind in kinds for line in kind.get(name, ())]
         return tuple(dict.fromkeys([*self.dependencies, *more]))
-
-    @property
-    def _kinds(self) -> tuple[Mapping[str, tuple[str, ...]], ...]:
-        return self.extras, self.groups
 
 
 def read_project(source: Source) -> Project | None:
@@ -290,8 +287,8 @@ def _expanded(
 
 def _groups(content: Mapping[str, Any], path: str) -> dict[str, tuple[str, ...]]:
     """Lines by normal names of groups: PEP 735, and those of Poetry, which only its lock tells."""
-    named = table(content, "dependency-groups").items()
-    given: dict[str, Any] = {canonicalize_name(name): group for name, group in named}
+    groups = table(content, "dependency-groups").items()
+    given: dict[str, Any] = {canonicalize_name(name): group for name, group in groups}
     found: dict[str, tuple[str, ...]] = {
         canonicalize_name(name): () for name in table(content, "tool", "poetry", "group")
     }

@@ -68,19 +68,19 @@ def _read_cfg(root: str) -> Setup | None:
     metadata = dict(parser["metadata"]) if "metadata" in parser else {}
     if not options and "name" not in metadata:
         return None  # the settings of other tools
-    requires = options.get("install_requires", "").strip()
-    named = requires.removeprefix("file:") if requires.startswith("file:") else ""
+    requires = options.get("install_requires", "")
+    named = requires.strip().removeprefix("file:") if requires.strip().startswith("file:") else ""
     lines = (
         tuple(f"-r {file.strip()}" for file in re.split(r"[,\n]", named) if file.strip())
         if named
-        else _lines(requires)
+        else _of_cfg(requires)
     )
     extras = dict(parser["options.extras_require"]) if "options.extras_require" in parser else {}
     points = dict(parser["options.entry_points"]) if "options.entry_points" in parser else {}
     return Setup(
         file="setup.cfg",
         dependencies=lines,
-        extras={name: _lines(value) for name, value in extras.items()},
+        extras={name: _of_cfg(value) for name, value in extras.items()},
         scripts=_script_names([points.get("console_scripts"), points.get("gui_scripts")]),
         python=options.get("python_requires", "").strip(),
         says="install_requires" in options,
@@ -164,8 +164,13 @@ def _constants(tree: ast.Module) -> dict[str, Any]:
     return found
 
 
+def _of_cfg(text: str) -> tuple[str, ...]:
+    """Requirements in ``setup.cfg``, where one line may have several with semicolons between."""
+    return _lines(text if "\n" in text else text.replace(";", "\n"))
+
+
 def _lines(text: str) -> tuple[str, ...]:
-    """Requirements of a text: one a line, or with semicolons between where it is one line."""
+    """Requirements of a text, one a line."""
     lines = [line.strip() for line in text.strip().splitlines()]
     return tuple(line for line in lines if line and not line.startswith("#"))
 
