@@ -1,10 +1,11 @@
 """The hosts of the tests, and services on them.
 
 A module says in ``HOST`` which host its tests deploy to, or in ``HOSTS`` on which
-each of them runs. Hosts are started when the first test asks for them, shared by all
-processes that run tests, and removed in the end. The tests of a module run one after
-the other on each of its hosts, unless it is one of `SIDE_BY_SIDE`: there each test has
-services of its own, and only cases of one test share some.
+each of them runs. Hosts are started when the first test asks for them, and removed
+after the last one, or with the run where processes that run tests share them. The
+tests of a module run one after the other on each of its hosts, unless it is one of
+`SIDE_BY_SIDE`: there each test has services of its own, and only cases of one test
+share some.
 """
 
 from __future__ import annotations
@@ -72,11 +73,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 @pytest.fixture(scope="module")
-def host_name(request: pytest.FixtureRequest) -> str:
+def host_name(request: pytest.FixtureRequest) -> Iterator[str]:
     """Name of the container that the tests of a module deploy to."""
     wanted = getattr(request, "param", None) or request.module.HOST
     topic = request.module.__name__.removeprefix("test_")
-    return start(topic, wanted)
+    name = start(topic, wanted)
+    yield name
+    if request.path.name not in SIDE_BY_SIDE:  # other processes have no test for it
+        _remove_hosts(name)
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +128,9 @@ def start(topic: str, release: str) -> str:
     return name
 
 
-def _remove_hosts() -> None:
-    names = [path.name for path in _STARTED.glob("*")]
+def _remove_hosts(*names: str) -> None:
+    """Remove those of these names, or all that were started."""
+    names = names or tuple(path.name for path in _STARTED.glob("*"))
     if names:
         _script_host("down", *names)
     for name in names:
