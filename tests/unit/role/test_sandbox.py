@@ -136,10 +136,15 @@ class TestEnding:
     """What is said of a command that did not end well."""
 
     def ending(self, host: FakeHost, status: dict[str, str], *said: str) -> str | None:
-        fields = frozenset(["_SYSTEMD_INVOCATION_ID=7"])
-        host.systemd.entries = [Entry(fields, 0.0, 6, line) for line in said]
+        # Without the invocation, which journald does not always know.
+        fields = frozenset(["_SYSTEMD_UNIT=python_service.demo.service"])
+        now = host.systemd.monotonic()
+        host.systemd.entries = [
+            Entry(fields, now - 1, 6, "of the try before"),
+            *(Entry(fields, now, 6, line) for line in said),
+        ]
         host.systemd.status = lambda units: {  # type: ignore[method-assign]
-            units[0]: Status(InvocationID="7", **status)
+            units[0]: Status(**status)
         }
         with Sandbox(host.layout("demo"), host.systemd, "demo.service", UNIT).holding(
             ["check"], 1.0

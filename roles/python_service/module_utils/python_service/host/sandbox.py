@@ -82,20 +82,22 @@ class Sandbox:
 
     def _run(self) -> str | None:
         """Run the command once; None is success, a text says how it ended instead."""
+        began = self._systemd.monotonic()
         try:
             self._systemd.control("start", [self._unit])
         except ServiceError as error:
-            return self._ending(self._systemd.status([self._unit])[self._unit], error)
+            return self._ending(self._systemd.status([self._unit])[self._unit], error, began)
         return None
 
-    def _ending(self, status: Mapping[str, str], error: ServiceError) -> str:
+    def _ending(self, status: Mapping[str, str], error: ServiceError, began: float) -> str:
         if status["Result"] == "timeout":
             return "does not end"
         if status["ExecMainCode"] in ("", "0"):
             return f"could not be run: {error}"
         how = "with status" if status["ExecMainCode"] == "1" else "by signal"
         self._systemd.sync_journal()
-        said = self._systemd.journal([f"_SYSTEMD_INVOCATION_ID={status['InvocationID']}"])
+        # Of a command that ends at once, journald may come too late to learn the invocation.
+        said = self._systemd.journal([f"_SYSTEMD_UNIT={self._unit}"], began)
         words = " / ".join(shortened(line) for line in said[-3:])
         return f"ends {how} {status['ExecMainStatus']}: {words}"
 
