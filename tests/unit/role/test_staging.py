@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import shutil
 import stat
 import subprocess
 import sys
@@ -208,6 +210,18 @@ class TestWhatIsInstalled:
     def test_of_the_venv_and_of_the_project_itself(self, made: Made) -> None:
         made.stage(made.release(project=True))
         assert facts(made)["installed"] == {"own": "1", "shop": "1"}
+        assert self.materials(made, ID) == [
+            (platform.python_implementation(), False),
+            ("shop", True),
+            ("own", False),
+        ]
+
+    @staticmethod
+    def materials(made: Made, release: str) -> list[tuple[str, bool]]:
+        """Names in the bill of a release, and whether an index has them."""
+        text = Path(made.layout.release(release), "bom.json").read_text()
+        found = json.loads(text)["components"]
+        return [(one["name"], one.get("purl", "").startswith("pkg:pypi/")) for one in found]
 
     def test_what_had_no_version_is_told_where_it_is_built_and_never_again(
         self, made: Made
@@ -220,6 +234,17 @@ class TestWhatIsInstalled:
         other = "f" * 12
         assert made.stage(made.release(id=other)) == []
         assert facts(made, other)["installed"] == {"shop": "1"}
+        assert self.materials(made, other)[1:] == [("shop", True)]
+
+    def test_the_bill_of_the_same_release_has_the_same_bytes(self, made: Made) -> None:
+        path = Path(made.layout.release(ID), "bom.json")
+        texts = []
+        for _ in range(2):
+            made.stage(made.release(project=True))
+            texts.append(path.read_bytes())
+            for directory in (path.parent, Path(made.layout.venv(VENV))):
+                shutil.rmtree(directory)
+        assert texts[0] == texts[1]
 
     def test_a_venv_of_before_is_looked_at(self, made: Made) -> None:
         made.stage(made.release())

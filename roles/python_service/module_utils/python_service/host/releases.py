@@ -7,22 +7,21 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..layout import Layout
 from ..model import Release, release_from_json, release_to_json
 from .files import names, read, write
-from .installed import Package, versions_of
 from .systemd import read_units
 
 _ID = re.compile(r"[0-9a-f]{12}")
 
 
-def write_release(directory: str, release: Release, packages: Iterable[Package]) -> None:
+def write_release(directory: str, release: Release, installed: Mapping[str, str]) -> None:
     """Write what tells of a release into its directory: its units, and `release.json`.
 
-    That also has the packages which are installed; no more is made of them.
+    That also has the versions of what is ``installed``, for people.
     """
     units = os.path.join(directory, "units")
     os.mkdir(units)
@@ -30,7 +29,7 @@ def write_release(directory: str, release: Release, packages: Iterable[Package])
     for name, text in release.units.items():
         write(os.path.join(units, name), text)
     facts = {key: value for key, value in release_to_json(release).items() if key != "units"}
-    facts["installed"] = versions_of(packages)
+    facts["installed"] = installed
     write(os.path.join(directory, "release.json"), json.dumps(facts, indent=2) + "\n")
 
 

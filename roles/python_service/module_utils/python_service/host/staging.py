@@ -22,6 +22,7 @@ from ..model import Pip, Release
 from ..source import scan
 from . import installed, venv
 from .accounts import Accounts
+from .bill import bill
 from .builder import Builder, borrowed
 from .files import make_directory, names, read, remove, share, temporary_name, write
 from .observe import release_on_host
@@ -113,8 +114,11 @@ def _place(layout: Layout, release: Release, came: venv.Incoming, builder: Build
     venv.compile_source(layout, release.venv, os.path.join(whole, "app"), layout.app(release.id))
     _check_programs(layout, release, whole)
     packages = installed.of_venv(layout, release.venv.id)
-    packages += installed.packages_in(os.path.join(whole, "lib"))
-    write_release(whole, release, packages)
+    own = installed.packages_in(os.path.join(whole, "lib"))
+    write_release(whole, release, installed.versions_of([*packages, *own]))
+    # By the name that tools look for.
+    materials = json.dumps(bill(layout.name, release, packages, own), indent=2)
+    write(os.path.join(whole, "bom.json"), f"{materials}\n")
     # A power failure must not leave a release of empty files under its final name.
     os.sync()
     if os.path.lexists(final):  # damaged by hand
