@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import textwrap
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab import PROJECT
 from lab.deploys import Player, Service
 from testinfra.host import Host
 
@@ -30,13 +32,20 @@ class Site(http.server.BaseHTTPRequestHandler):
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer): pass
 Server(os.environ["RUNTIME_DIRECTORY"] + "/http.sock", Site).serve_forever()
 """
-#: A web server in front: asks for a page, and reads a static file.
-FRONT = """
-import socket, sys
-connection = socket.socket(socket.AF_UNIX)
-connection.connect(sys.argv[1])
-connection.sendall(b"GET / HTTP/1.0\\r\\nHost: shop.example\\r\\n\\r\\n")
-print(connection.makefile().read().splitlines()[-1], open(sys.argv[2]).read())
+#: nginx, as it is installed and started on Debian.
+INSTALL_NGINX = """
+export DEBIAN_FRONTEND=noninteractive
+apt-get -qq -o Acquire::Check-Valid-Until=false update
+apt-get -qq install --no-install-recommends nginx
+"""
+#: What is asked of it, and what it answers.
+ASK = """
+import sys, urllib.error, urllib.request
+asked = urllib.request.Request("http://127.0.0.1:18080" + sys.argv[1], headers={"Host": "shop.example"})
+try:
+    print(urllib.request.urlopen(asked).read().decode())
+except urllib.error.HTTPError as error:
+    print(error.code)
 """
 #: Tells what it finds, in its state directory, and stays.
 TELLS = """
@@ -86,10 +95,9 @@ def deploy(host: Host, player: Player, tmp_path: Path) -> Iterator[Deployer]:
         made.remove(name, remove_data=True)
 
 
-def as_user(host: Host, user: str, program: str, *arguments: str) -> Any:
+def as_user(host: Host, user: str, program: str) -> Any:
     """What becomes of a program that another account runs."""
-    words = " ".join(map(shlex.quote, arguments))
-    return host.run(f"runuser -u {user} -- python3 -c {shlex.quote(program)} {words}")
+    return host.run(f"runuser -u {user} -- python3 -c {shlex.quote(program)}")
 
 
 def test_a_program_has_a_home_a_cache_and_a_place_for_sockets(
@@ -142,14 +150,30 @@ def test_a_program_that_writes_beside_itself_can_work_elsewhere(
     assert host.check_output("cat /var/lib/beside/app.log").endswith("/app/main.py")
 
 
+@pytest.fixture(scope="module")
+def nginx(host: Host) -> Callable[[str], str]:
+    """Has nginx be configured as the manual says for the shop; what it answers to a path."""
+    host.check_output(f"sh -e -c {shlex.quote(INSTALL_NGINX)}")
+    (locations,) = re.findall(
+        r"```nginx\n(.*?)```", (PROJECT / "docs/places.md").read_text(), re.DOTALL
+    )
+    server = f"server {{\nlisten 127.0.0.1:18080;\n{locations}}}\n"
+    host.check_output(f"printf %s {shlex.quote(server)} > /etc/nginx/conf.d/shop.conf")
+    host.check_output("systemctl restart nginx")
+
+    def answer(path: str) -> str:
+        return str(host.check_output(f"python3 -c {shlex.quote(ASK)} {path}"))
+
+    return answer
+
+
 @pytest.mark.parametrize("way", ["in the group of the service", "the group is the web server's"])
 def test_a_web_server_in_front_reads_sockets_and_static_files(
-    host: Host, deploy: Deployer, tmp_path: Path, way: str
+    host: Host, deploy: Deployer, nginx: Callable[[str], str], tmp_path: Path, way: str
 ) -> None:
-    """Debian's account of web servers plays one."""
-    (tmp_path / "site" / "static").mkdir(parents=True)
-    (tmp_path / "site" / "static" / "style.css").write_text("p {}")
-    socket = "/run/site/http.sock"
+    (tmp_path / "shop" / "static").mkdir(parents=True)
+    (tmp_path / "shop" / "static" / "style.css").write_text("p {}")
+    socket = "/run/shop/http.sock"
     changes: dict[str, Any] = {
         "unit_options": {"Service": {"UMask": "0007"}},
         "health": {
@@ -160,15 +184,17 @@ def test_a_web_server_in_front_reads_sockets_and_static_files(
     }
     if way.startswith("the group"):
         changes["group"] = "www-data"
-    deploy.run("site", SITE, **changes).succeeded()
+    deploy.run("shop", SITE, **changes).succeeded()
     if way.startswith("in the group"):
-        assert as_user(host, "www-data", FRONT, socket, "/dev/null").rc != 0
-        host.check_output("gpasswd --add www-data site")
-    static = "/opt/site/current/app/static/style.css"
-    assert as_user(host, "www-data", FRONT, socket, static).stdout.strip() == "hello p {}"
-    assert as_user(host, "nobody", FRONT, socket, "/dev/null").rc != 0
+        assert (nginx("/"), nginx("/static/style.css")) == ("502", "403")
+        host.check_output("gpasswd --add www-data shop && systemctl restart nginx")
+    assert (nginx("/"), nginx("/static/style.css")) == ("hello", "p {}")
+    static = "/opt/shop/current/app/static/style.css"
+    connect = f"import socket; socket.socket(socket.AF_UNIX).connect({socket!r})"
+    assert as_user(host, "www-data", connect).rc == 0
+    assert as_user(host, "nobody", connect).rc != 0
     assert as_user(host, "nobody", f"open({static!r})").rc != 0
-    assert as_user(host, "www-data", "open('/opt/site/current/app/x', 'w')").rc != 0
+    assert as_user(host, "www-data", "open('/opt/shop/current/app/x', 'w')").rc != 0
 
 
 def test_a_health_check_of_a_socket_tells_what_was_answered(deploy: Deployer) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
 from pathlib import Path
 
 import pytest
 from lab.deploys import MAIN, Player, Versioned, imported, make_wheel
 from lab.index import Index
+from lab.playbooks import Run
 from testinfra.host import Host
 
 HOST = "debian-12"
@@ -173,6 +175,37 @@ def test_an_environment_whose_python_has_changed_is_built_anew(
     assert imported(versioned) == "1.0"
     assert versioned.service.pid != before
     assert versioned.deploy("one", **given).succeeded().changed == []
+
+
+def said(run: Run) -> str:
+    """What a deploy warned of."""
+    results = (result for _, result in run.succeeded().tasks)
+    return "\n".join(text for result in results for text in result.get("warnings", ()))
+
+
+def test_going_back_brings_back_what_was_installed_though_the_index_moves_on(
+    host: Host, versioned: Versioned, index: Index, tmp_path: Path
+) -> None:
+    lines = index.requirements("greeting")
+    assert "installed were greeting 1.0, and" in said(versioned.deploy("one", requirements=lines))
+    first = versioned.current()
+    make_wheel(tmp_path / "index" / "greeting", "2.0")
+    # It is told once, and the same requirements are what they were.
+    assert said(versioned.deploy("two", requirements=lines)) == ""
+    assert imported(versioned) == "1.0"
+    (tmp_path / "index" / "extra").mkdir()
+    make_wheel(tmp_path / "index" / "extra", "1.0", "extra")
+    more = [*lines, "extra==1.0"]
+    assert "installed were greeting 2.0, and" in said(versioned.deploy("two", requirements=more))
+    assert imported(versioned) == "2.0"
+    name = versioned.service.name
+    text = host.check_output(f"cat /opt/{name}/current/release.json")
+    assert json.loads(text)["installed"] == {"extra": "1.0", "greeting": "2.0"}
+    index.hold()
+    task = {"ansible.builtin.include_role": {"name": "python_service", "tasks_from": "rollback"}}
+    named = {"python_service_name": name, "python_service_rollback_to": first}
+    versioned.player.play([task], **named).succeeded()
+    assert imported(versioned) == "1.0"
 
 
 def test_an_interpreter_below_opt_and_one_below_roots_home(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import shutil
 import stat
 import subprocess
 import sys
@@ -78,12 +80,12 @@ class Made:
         )
         return replace(found, **changes)  # type: ignore[arg-type]
 
-    def stage(self, release: Release) -> None:
+    def stage(self, release: Release) -> list[str]:
         archive = self.directory / "archive.tar.gz"
         sources = {part.name: scan(str(part), may_be_empty=True) for part in self.parts.iterdir()}
         with archive.open("wb") as file:
             pack(sources, {}, file)
-        stage(self.layout, release, str(archive), FakeAccounts())
+        return stage(self.layout, release, str(archive), FakeAccounts())
 
     def told(self) -> str:
         return self.calls.read_text() if self.calls.exists() else ""
@@ -177,6 +179,82 @@ def test_a_project_is_installed_beside_its_venv(made: Made, require_hashes: bool
     assert os.path.isdir(os.path.join(made.layout.release(ID), "lib"))
     assert "--no-deps" in made.told()
     assert ("--no-build-isolation" in made.told()) == require_hashes
+
+
+INSTALLS = """
+import sysconfig
+place = sys.argv[sys.argv.index("--target") + 1] if "--target" in sys.argv else None
+info = os.path.join(place or sysconfig.get_path("purelib"), NAME + "-1.dist-info")
+os.makedirs(info)
+with open(os.path.join(info, "METADATA"), "w") as file:
+    file.write("Name: " + NAME + "\\nVersion: 1\\nLicense-Expression: MIT\\n")
+"""
+
+
+def facts(made: Made, release: str = ID) -> dict[str, Any]:
+    text = Path(made.layout.release(release), "release.json").read_text()
+    told: dict[str, Any] = json.loads(text)
+    return told
+
+
+class TestWhatIsInstalled:
+    """It is on record in the release."""
+
+    @pytest.fixture(autouse=True)
+    def _installs(self, made: Made) -> None:
+        made.write("requirements/0.txt", "shop\n")
+        made.write("requirements/pip.json", json.dumps({"projects": ["app"], "fixed": []}))
+        made.write("app/setup.py", "")
+        made.pip("NAME = 'own' if '--target' in sys.argv else 'shop'\n" + INSTALLS)
+
+    def test_of_the_venv_and_of_the_project_itself(self, made: Made) -> None:
+        made.stage(made.release(project=True))
+        assert facts(made)["installed"] == {"own": "1", "shop": "1"}
+        assert self.materials(made, ID) == [
+            (platform.python_implementation(), False),
+            ("shop", True),
+            ("own", False),
+        ]
+
+    @staticmethod
+    def materials(made: Made, release: str) -> list[tuple[str, bool]]:
+        """Names in the bill of a release, and whether an index has them."""
+        text = Path(made.layout.release(release), "bom.json").read_text()
+        found = json.loads(text)["components"]
+        return [(one["name"], one.get("purl", "").startswith("pkg:pypi/")) for one in found]
+
+    def test_what_had_no_version_is_told_where_it_is_built_and_never_again(
+        self, made: Made
+    ) -> None:
+        (said,) = made.stage(made.release())
+        assert "installed were shop 1, and" in said
+        (one,) = Path(made.layout.venv(VENV)).glob("lib/python3*/site-packages/shop-1.dist-info")
+        (one / "METADATA").unlink()
+        # Another release shares the venv, whose packages are known by now.
+        other = "f" * 12
+        assert made.stage(made.release(id=other)) == []
+        assert facts(made, other)["installed"] == {"shop": "1"}
+        assert self.materials(made, other)[1:] == [("shop", True)]
+
+    def test_the_bill_of_the_same_release_has_the_same_bytes(self, made: Made) -> None:
+        path = Path(made.layout.release(ID), "bom.json")
+        texts = []
+        for _ in range(2):
+            made.stage(made.release(project=True))
+            texts.append(path.read_bytes())
+            for directory in (path.parent, Path(made.layout.venv(VENV))):
+                shutil.rmtree(directory)
+        assert texts[0] == texts[1]
+
+    def test_a_venv_of_before_is_looked_at(self, made: Made) -> None:
+        made.stage(made.release())
+        mark = Path(made.layout.venv(VENV), "environment.json")
+        noted = json.loads(mark.read_text())
+        del noted["packages"]
+        mark.write_text(json.dumps(noted))
+        other = "f" * 12
+        made.stage(made.release(id=other))
+        assert facts(made, other)["installed"] == {"shop": "1"}
 
 
 def test_pip_is_told_what_came_along_and_nobody_else(made: Made) -> None:

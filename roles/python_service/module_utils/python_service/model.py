@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -80,7 +80,8 @@ class Pip:
     ``netrc`` is the text of such a file. ``projects`` are built and installed
     into the release itself, with the variables ``build``: directories of the
     archive, each perhaps with a marker, as in ``projects/0 ; os_name == 'posix'``,
-    or wheels, where the controller has built them.
+    or wheels, where the controller has built them. ``fixed`` are the normal names
+    of packages in one version alone, None where no other can come of any.
     """
 
     arguments: tuple[str, ...] = ()
@@ -88,6 +89,7 @@ class Pip:
     netrc: str = ""
     projects: tuple[str, ...] = ()
     build: Mapping[str, str] = field(default_factory=dict)
+    fixed: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)

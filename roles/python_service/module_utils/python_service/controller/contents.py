@@ -19,6 +19,7 @@ from ..errors import ServiceError
 from ..model import Pip
 from ..source import Known, Source, scan
 from .manual import ROLE
+from .pins import fixed_names
 from .pip_options import separated
 from .private import scan_shipped, warning
 from .problems import problem
@@ -108,6 +109,8 @@ def gather(
         netrc=netrc,
         projects=(*(["app"] if built else []), *beside),
         build=version_variables(source.root, built) if source else {},
+        # The files of a wheelhouse are part of the venv's id.
+        fixed=None if wheelhouse else fixed_names(requirements),
     )
     return Contents(
         source=source,

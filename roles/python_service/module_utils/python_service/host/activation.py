@@ -55,7 +55,8 @@ def activate(layout: Layout, machine: Machine, desired: Desired, request: Reques
         hands.carry_out([step for step in outcome.steps if step.action not in _AFTERWARDS])
     except BaseException as error:
         # Any end but success goes back, whatever it was.
-        raise _Failure(change, error).put_back(hands.done) from error
+        raise _Failure(change, error, hands.warnings).put_back(hands.done) from error
+    outcome.warnings += hands.warnings
     try:
         hands.carry_out([step for step in outcome.steps if step.action in _AFTERWARDS])
     except Exception as error:  # noqa: BLE001 - the deploy has ended well, whatever it was
@@ -68,8 +69,9 @@ def activate(layout: Layout, machine: Machine, desired: Desired, request: Reques
 class _Failure:
     """What is done and said where a deploy did not end well."""
 
-    def __init__(self, change: Change, error: BaseException) -> None:
+    def __init__(self, change: Change, error: BaseException, warnings: list[str]) -> None:
         self._change = change
+        self._warnings = warnings
         self._layout = change.layout
         self._reason = message(reason_of(error))
 
@@ -163,6 +165,7 @@ class _Failure:
             previous=history.previous(self._change.observed.events, release),
             restarted=bool(back and back.active),
             rolled_back=back is not None,
+            warnings=self._warnings,
         ).facts()
         return ServiceError("\n".join(words), **{**facts, "changed": back is not None})
 

@@ -18,14 +18,18 @@ from .systemd import read_units
 _ID = re.compile(r"[0-9a-f]{12}")
 
 
-def write_release(directory: str, release: Release) -> None:
-    """Write what tells of a release into its directory: its units and `release.json`."""
+def write_release(directory: str, release: Release, installed: Mapping[str, str]) -> None:
+    """Write what tells of a release into its directory: its units, and `release.json`.
+
+    That also has the versions of what is ``installed``, for people.
+    """
     units = os.path.join(directory, "units")
     os.mkdir(units)
     os.chmod(units, 0o755)
     for name, text in release.units.items():
         write(os.path.join(units, name), text)
     facts = {key: value for key, value in release_to_json(release).items() if key != "units"}
+    facts["installed"] = installed
     write(os.path.join(directory, "release.json"), json.dumps(facts, indent=2) + "\n")
 
 

@@ -21,8 +21,9 @@ from ..errors import ServiceError
 from ..layout import Layout
 from ..model import Pip, Release
 from ..source import scan
-from . import venv
+from . import installed, venv
 from .accounts import Accounts
+from .bill import bill
 from .builder import Builder, borrowed
 from .files import make_directory, names, read, remove, share, temporary_name, write
 from .observe import release_on_host
@@ -32,8 +33,8 @@ _INCOMING = ".incoming-"
 _GROUP = re.compile(r"^Group=(.+)$", re.MULTILINE)
 
 
-def stage(layout: Layout, release: Release, archive: str | None, accounts: Accounts) -> None:
-    """Make what is missing of a release and its venv, from an archive of its parts.
+def stage(layout: Layout, release: Release, archive: str | None, accounts: Accounts) -> list[str]:
+    """Make what is missing of a release and its venv, from an archive of its parts; gives warnings.
 
     The caller holds the lock. Raises `ServiceError` where something is missing
     and there is no archive.
@@ -55,11 +56,15 @@ def stage(layout: Layout, release: Release, archive: str | None, accounts: Accou
             # What is installed from may hold passwords of indexes, which the service is not to see.
             builder.admit(incoming)
             came = venv.Incoming(incoming, _told(incoming, builder))
+            warnings = []
             if not venv.is_whole(layout, release.venv.id):
                 venv.build(layout, release.venv, came, builder)
+                packages = installed.of_venv(layout, release.venv.id)
+                warnings = installed.unwritten(layout.name, came.pip.fixed, packages)
             venv.open_to(layout, release.venv.id, group)
             if not release_on_host(layout, release):
                 _place(layout, release, came, builder)
+            return warnings
     finally:
         os.umask(umask)
         remove(incoming)
@@ -107,7 +112,12 @@ def _place(layout: Layout, release: Release, came: venv.Incoming, builder: Build
     os.rename(app, os.path.join(whole, "app"))
     venv.compile_source(layout, release.venv, os.path.join(whole, "app"), layout.app(release.id))
     _check_programs(layout, release, whole)
-    write_release(whole, release)
+    packages = installed.of_venv(layout, release.venv.id)
+    own = installed.packages_in(os.path.join(whole, "lib"))
+    write_release(whole, release, installed.versions_of([*packages, *own]))
+    # By the name that tools look for.
+    materials = json.dumps(bill(layout.name, release, packages, own), indent=2)
+    write(os.path.join(whole, "bom.json"), f"{materials}\n")
     # A power failure must not leave a release of empty files under its final name.
     os.sync()
     if os.path.lexists(final):  # damaged by hand

@@ -65,6 +65,7 @@ class Hands:
         self._listened: list[str] = []
         self._began = change.systemd.monotonic()
         self.done: list[Step] = []
+        self.warnings: list[str] = []
 
     def carry_out(self, steps: Iterable[Step]) -> None:
         """Do them in order; the first that fails raises its error."""
@@ -105,7 +106,7 @@ class Hands:
 
     def _stage(self, _step: Step) -> None:
         request, machine = self._change.request, self._change.machine
-        stage(self._layout, self._release, request.archive, machine.accounts)
+        self.warnings += stage(self._layout, self._release, request.archive, machine.accounts)
 
     @property
     def _release(self) -> Release:

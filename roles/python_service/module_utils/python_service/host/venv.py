@@ -21,6 +21,7 @@ from ..layout import Layout
 from ..model import Pip, Venv
 from .builder import Builder
 from .files import read, remove, write
+from .installed import in_venv
 from .programs import run
 from .trust import weakness
 
@@ -84,7 +85,12 @@ def build(layout: Layout, venv: Venv, incoming: Incoming, builder: Builder) -> N
                 "environment's interpreter; find out which it was, and do without it"
             )
         _add_handler(path, found, os.path.join(incoming.directory, "handler", "systemd_handler"))
-        facts = {"id": venv.id, "python": venv.python, "version": found.version}
+        facts = {
+            "id": venv.id,
+            "python": venv.python,
+            "version": found.version,
+            "packages": in_venv(path, found.version),
+        }
         os.sync()
         write(_mark(layout, venv.id), json.dumps(facts) + "\n")
     except BaseException:
