@@ -80,6 +80,8 @@ class Pip:
     ``netrc`` is the text of such a file. ``projects`` are built and installed
     into the release itself, with the variables ``build``: directories of the
     archive, each perhaps with a marker, as in ``projects/0 ; os_name == 'posix'``.
+    ``locked`` are the lines of the requirements where each has a version and
+    hashes, as in ``demo==1 --hash=sha256:…``, and of what is told about indexes.
     """
 
     arguments: tuple[str, ...] = ()
@@ -87,6 +89,7 @@ class Pip:
     netrc: str = ""
     projects: tuple[str, ...] = ()
     build: Mapping[str, str] = field(default_factory=dict)
+    locked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from ..archive import pack
 from ..errors import ServiceError
 from ..model import Pip
 from ..source import Known, Source, scan
+from .locked import locked_lines
 from .manual import ROLE
 from .pip_options import separated
 from .private import scan_shipped, warning
@@ -104,6 +105,8 @@ def gather(
         netrc=netrc,
         projects=(*(["app"] if built else []), *map("".join, zip(places, markers, strict=True))),
         build=version_variables(source.root, built) if source else {},
+        # Other options may be about how packages are built and which are taken.
+        locked=() if settings.pip.arguments else locked_lines(requirements),
     )
     return Contents(
         source=source,

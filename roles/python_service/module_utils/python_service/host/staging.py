@@ -26,6 +26,8 @@ from .builder import Builder, borrowed
 from .files import make_directory, names, read, remove, share, temporary_name, write
 from .observe import release_on_host
 from .releases import write_release
+from .unpacking import Place, unpack_wheel
+from .wheels import Incoming
 
 _INCOMING = ".incoming-"
 _PROJECT_FILES = ("pyproject.toml", "setup.py")
@@ -55,7 +57,7 @@ def stage(layout: Layout, release: Release, archive: str | None, accounts: Accou
         with borrowed(layout, group, os.path.join(incoming, "build")) as builder:
             # What is installed from may hold passwords of indexes, which the service is not to see.
             builder.admit(incoming)
-            came = venv.Incoming(incoming, _told(incoming, builder))
+            came = Incoming(incoming, _told(incoming, builder))
             if not venv.is_whole(layout, release.venv.id):
                 venv.build(layout, release.venv, came, builder)
             venv.open_to(layout, release.venv.id, group)
@@ -94,7 +96,7 @@ def clean(layout: Layout) -> None:
             remove(os.path.join(layout.base, name))
 
 
-def _place(layout: Layout, release: Release, came: venv.Incoming, builder: Builder) -> None:
+def _place(layout: Layout, release: Release, came: Incoming, builder: Builder) -> None:
     app = os.path.join(came.directory, "app")
     os.makedirs(app, exist_ok=True)  # a release whose program comes from its requirements
     if scan(app, may_be_empty=True).digest != release.source:
@@ -104,9 +106,9 @@ def _place(layout: Layout, release: Release, came: venv.Incoming, builder: Build
     share(whole, builder.group, 0o750)
     final = layout.release(release.id)
     if release.project:
-        os.rename(_install_projects(layout, release, came, builder), os.path.join(whole, "lib"))
+        _install_projects(layout, release, came, builder, os.path.join(whole, "lib"))
     os.rename(app, os.path.join(whole, "app"))
-    venv.compile_source(layout, release.venv, os.path.join(whole, "app"), layout.app(release.id))
+    venv.compile_release(release.venv, whole, final)
     _check_programs(layout, release, whole)
     write_release(whole, release)
     # A power failure must not leave a release of empty files under its final name.
@@ -117,14 +119,14 @@ def _place(layout: Layout, release: Release, came: venv.Incoming, builder: Build
 
 
 def _install_projects(
-    layout: Layout, release: Release, came: venv.Incoming, builder: Builder
-) -> str:
-    """Build and install the source itself and what it needs from beside it; where they are then.
+    layout: Layout, release: Release, came: Incoming, builder: Builder, library: str
+) -> None:
+    """Build the source itself and what it needs from beside it, and install them into ``library``.
 
     That is of this release alone, and the venv is shared with others.
     """
     # They lie where the builder can neither replace them nor have others do it.
-    copies, target = (os.path.join(came.directory, name) for name in ("copies", "lib"))
+    copies = os.path.join(came.directory, "copies")
     os.mkdir(copies)
     wanted = []
     for project in came.pip.projects:
@@ -136,17 +138,19 @@ def _install_projects(
             # pip takes no setup.cfg for a project.
             write(os.path.join(copy, "pyproject.toml"), _SETUPTOOLS)
         wanted.append(copy + semicolon + marker)
-    os.mkdir(target, 0o700)
-    for path in (copies, target):
-        builder.give(path)
-    # It is compiled by pip, and not by us: its directories may be links to anywhere.
-    options = ["--no-deps", "--target", target, *wanted]
+    builder.give(copies)
+    options = ["--no-deps", *wanted]
     if release.venv.require_hashes:
         # Nothing that no hash vouches for: the build system is among the requirements.
         options.insert(0, "--no-build-isolation")
-    venv.install(layout, release.venv, came, options, builder)
-    builder.take(target)
-    return target
+    wheels = venv.wheels_for(layout, release.venv, came, builder)
+    built = wheels.fetch(options, came.pip.build)
+    os.mkdir(library)
+    place = Place(library, venv.python_of(layout, release.venv))
+    for digest, wheel in built.items():
+        place.put(
+            unpack_wheel(wheel, os.path.join(came.directory, f"unpacked-{digest}"), packages="")
+        )
 
 
 def _check_programs(layout: Layout, release: Release, whole: str) -> None:
