@@ -25,6 +25,7 @@ from python_service.module_utils.python_service.host.decide import started_units
 from python_service.module_utils.python_service.host.files import names, read, remove, write
 from python_service.module_utils.python_service.host.machine import Machine
 from python_service.module_utils.python_service.host.outcome import Outcome
+from python_service.module_utils.python_service.host.python import Python
 from python_service.module_utils.python_service.host.removal import Removal, remove_service
 from python_service.module_utils.python_service.host.rollback import Rollback, roll_back
 from python_service.module_utils.python_service.host.systemd import UP
@@ -270,7 +271,7 @@ class FakeHost:
                 (files, "remove_directory", shutil.rmtree),
                 (venv, "build", self._build),
                 (venv, "is_whole", _is_whole),
-                (venv, "compile_source", lambda *_: None),
+                (venv, "trusted", _trusted),
                 # Waits for all the disks of the machine that the tests run on.
                 (os, "sync", lambda: None),
             ):
@@ -402,6 +403,16 @@ class FakeHost:
 def ourselves(_layout: Layout) -> Iterator[int]:
     """In place of another user's number: others cannot enter the directories of tests."""
     yield os.geteuid()
+
+
+class _IdlePython(Python):
+    """One that compiles nothing."""
+
+    def compile(self, directory: str, final: str) -> None: ...
+
+
+def _trusted(made_from: Venv) -> Python:
+    return _IdlePython(made_from.python, "cpython", "3.11.2", "cpython-311-x86_64-linux-gnu")
 
 
 def _is_whole(layout: Layout, name: str) -> bool:

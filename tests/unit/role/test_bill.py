@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-import sys
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,9 +10,8 @@ from lab.fake import FakeHost, Program, make_release
 
 from python_service.module_utils.python_service.host.bill import bill
 from python_service.module_utils.python_service.host.installed import Package
-from python_service.module_utils.python_service.model import Venv
+from python_service.module_utils.python_service.host.python import Python
 
-PYTHON = os.path.realpath(sys.executable)
 PACKAGES = [
     Package("attrs", "25.1+local.1", "MIT"),
     Package("click", "1!8.0", "", "BSD-3-Clause License"),
@@ -27,8 +22,9 @@ PACKAGES = [
 
 @pytest.fixture
 def made(host: FakeHost) -> dict[str, Any]:
-    release = replace(make_release(host, "demo", Program()), venv=Venv("a" * 12, PYTHON))
-    return bill("demo", release, PACKAGES, [Package("shop", "1.0", "", "mine")])
+    release = make_release(host, "demo", Program())
+    python = Python("/usr/bin/python3.11", "cpython", "3.11.2", "cpython-311-x86_64-linux-gnu")
+    return bill("demo", release, python, PACKAGES, [Package("shop", "1.0", "", "mine")])
 
 
 def test_it_has_what_the_rules_ask_for(made: dict[str, Any]) -> None:
@@ -47,9 +43,8 @@ def test_it_has_what_the_rules_ask_for(made: dict[str, Any]) -> None:
 def test_packages_have_their_addresses_and_the_releases_own_have_none(
     made: dict[str, Any],
 ) -> None:
-    python = platform.python_version()
     assert [(one["name"], one.get("purl")) for one in made["components"]] == [
-        (platform.python_implementation(), f"pkg:generic/python@{python}"),
+        ("cpython", "pkg:generic/python@3.11.2"),
         ("attrs", "pkg:pypi/attrs@25.1%2Blocal.1"),
         ("click", "pkg:pypi/click@1%218.0"),
         ("odd", "pkg:pypi/odd@1"),

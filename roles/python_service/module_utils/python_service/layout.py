@@ -87,6 +87,14 @@ class Layout(NamedTuple):
         return os.path.join(self.records, f"{self.name}.json")
 
     @property
+    def wheels(self) -> str:
+        """The store of wheels of all services in ``root``; none of them has this name.
+
+        Beside them, since a hard link stays in its file system.
+        """
+        return self._at(self.root, "python_service.d", "wheels")
+
+    @property
     def runtime(self) -> str:
         """Locks and notes on what runs: root's, and gone after a boot."""
         return self._at("/run/python_service")

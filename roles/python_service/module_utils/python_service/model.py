@@ -82,6 +82,8 @@ class Pip:
     archive, each perhaps with a marker, as in ``projects/0 ; os_name == 'posix'``,
     or wheels, where the controller has built them. ``fixed`` are the normal names
     of packages in one version alone, None where no other can come of any.
+    ``locked`` are the lines of the requirements where each has a version and
+    hashes, as in ``demo==1 --hash=sha256:…``, and of what is told about indexes.
     """
 
     arguments: tuple[str, ...] = ()
@@ -90,6 +92,7 @@ class Pip:
     projects: tuple[str, ...] = ()
     build: Mapping[str, str] = field(default_factory=dict)
     fixed: Sequence[str] | None = None
+    locked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from ..archive import pack
 from ..errors import ServiceError
 from ..model import Pip
 from ..source import Known, Source, scan
+from .locked import locked_lines
 from .manual import ROLE
 from .pins import fixed_names
 from .pip_options import separated
@@ -111,6 +112,8 @@ def gather(
         build=version_variables(source.root, built) if source else {},
         # The files of a wheelhouse are part of the venv's id.
         fixed=None if wheelhouse else fixed_names(requirements),
+        # Other options may be about how packages are built and which are taken.
+        locked=() if settings.pip.arguments else locked_lines(requirements),
     )
     return Contents(
         source=source,

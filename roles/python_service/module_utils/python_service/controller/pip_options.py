@@ -32,8 +32,15 @@ _INDEXES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS")
 #: What is installed, and where to, is for the role to say.
 _ROLES_OWN = (
     *("-r", "--requirement", "-c", "--constraint", "-e", "--editable", "--group"),
-    *("-t", "--target", "--prefix", "--root", "--user", "--src", "--python"),
+    *("-t", "--target", "--prefix", "--root", "--user", "--src", "--python", "-w", "--wheel-dir"),
     *("--dry-run", "--report", "--log", "--help", "-h", "--version", "-V"),
+)
+#: What `pip install` knows and `pip wheel` does not, which is what gets the wheels.
+_INSTALLS = (
+    *("-U", "--upgrade", "--upgrade-strategy", "-I", "--ignore-installed", "--force-reinstall"),
+    *("--compile", "--no-compile", "--no-user", "--break-system-packages", "--root-user-action"),
+    *("--no-warn-conflicts", "--no-warn-script-location"),
+    *("--platform", "--python-version", "--implementation", "--abi"),
 )
 _LOGIN = re.compile(
     r"(?P<scheme>https?://)(?P<login>[^\s/@:'\"]+):(?P<password>[^\s/@'\"]+)@"
@@ -68,6 +75,11 @@ def pip_options(options: Sequence[str]) -> PipOptions:
         name, equals, value = option.partition("=")
         if name in _ROLES_OWN:
             raise OptionError(f"has {name}, which is the role's own affair; leave it out")
+        if name in _INSTALLS:
+            raise OptionError(
+                f"has {name}, which only `pip install` knows, and wheels are got by `pip wheel`: a "
+                "virtual environment is made from them, new and for the host's Python; leave it out"
+            )
         if name in _ADDRESSES:
             found = [value, *values] if equals else values
             if len(found) != 1:

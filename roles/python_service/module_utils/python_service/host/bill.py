@@ -11,22 +11,25 @@ from typing import Any
 
 from ..model import Release
 from .installed import Package
-from .programs import run
+from .python import Python
 
 #: Characters of an expression of SPDX.
 _EXPRESSION = re.compile(r"[A-Za-z0-9.+() -]+")
-_WHICH = "import platform as p; print(p.python_implementation(), p.python_version())"
 
 
 def bill(
-    service: str, release: Release, packages: Sequence[Package], own: Sequence[Package]
+    service: str,
+    release: Release,
+    python: Python,
+    packages: Sequence[Package],
+    own: Sequence[Package],
 ) -> dict[str, Any]:
     """The bill of a release of a service.
 
     ``packages`` are those of its venv, and ``own`` the projects that were built with the source:
     these have no purl, since what an index has by their names is something else.
     """
-    components = [_python(release.venv.python)]
+    components = [_python(python)]
     components += [{**_component(one), "purl": _purl("pypi", *one[:2])} for one in packages]
     components += [_component(one) for one in own]
     return {
@@ -41,11 +44,9 @@ def bill(
     }
 
 
-def _python(path: str) -> dict[str, Any]:
-    """The interpreter, which was found to be root's when the venv was made from it."""
-    name, _, version = run([path, "-I", "-S", "-c", _WHICH]).stdout.strip().partition(" ")
-    purl = _purl("generic", "python", version)
-    return {"type": "platform", "name": name, "version": version, "purl": purl}
+def _python(python: Python) -> dict[str, Any]:
+    purl = _purl("generic", "python", python.version)
+    return {"type": "platform", "name": python.name, "version": python.version, "purl": purl}
 
 
 def _component(package: Package) -> dict[str, Any]:

@@ -1,31 +1,32 @@
 # Copyright (c) 2026 the python_service authors
 # SPDX-License-Identifier: MIT
-"""An account without a name and without rights, as which packages are installed.
+"""An account without a name and without rights, as which packages are fetched and built.
 
 A package runs code of its own while it is built, and whenever an interpreter
 starts that it is installed for. None of it runs as root, and nothing that it
-made is executed by root: root takes the result over when it is whole, and
-nobody is left who could change it.
+made is executed by root, nor kept: root copies the wheels, and unpacks them itself.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import grp
 import os
 import pwd
 import re
-import signal
+import shutil
 import stat
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, cast
 
 from ..errors import ServiceError
-from ..foreign import last_lines, printable, shortened
+from ..foreign import shortened
 from ..layout import Layout
-from .files import make_directory, share
-from .programs import Account, end_processes, run
+from ..source import HashingReader
+from .files import make_directory, names, share
+from .programs import Account, end_processes, expect_success, run
 
 #: User numbers that neither distributions nor systemd give to anybody, by systemd's documentation
 #: "Users, Groups, UIDs and GIDs on systemd Systems".
@@ -48,8 +49,7 @@ _LACKING = (
         "the host does not reach the index",
     ),
 )
-#: Where rights lie beside the mode, those of what will be made in a directory among them: acl(5).
-_ACCESS = {"system.posix_acl_access", "system.posix_acl_default"}
+_CHUNK = 1 << 20
 
 
 def _advice(lines: Sequence[str]) -> str:
@@ -71,19 +71,15 @@ class Builder:
         # Where we are not root, as in tests, there is nobody else to be.
         self._account = Account(user, user, (group,)) if user != os.geteuid() else None
 
-    def run(self, command: Sequence[str], more: Mapping[str, str], step: str) -> None:
-        """Run a command with ``more`` variables; raise `ServiceError` with its last words where it fails."""
+    def run(self, command: Sequence[str], more: Mapping[str, str], step: str) -> str:
+        """What a command prints with ``more`` variables; `ServiceError` with its last words where it fails."""
         home = dict.fromkeys(
             ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"), self.directory
         )
         environment = {**home, "USER": "build", "LOGNAME": "build", **more}
         result = run(command, environment, _PATIENCE, self._account, self.directory)
-        if result.returncode != 0:
-            lines = (result.stdout + result.stderr).strip().splitlines()
-            if result.returncode < 0:
-                lines.append(f"it was ended by {signal.Signals(-result.returncode).name}")
-            words = "\n".join(f"  {line}" for line in last_lines(lines[-25:]))
-            raise ServiceError(f"{printable(step)} failed{_advice(lines)}:\n{words}")
+        advice = _advice((result.stdout + result.stderr).splitlines())
+        return expect_success(result, step, advice)
 
     def admit(self, path: str) -> None:
         """Let it, and nobody else but root, into a directory of root's."""
@@ -91,40 +87,41 @@ class Builder:
 
     def give(self, path: str) -> None:
         """Give it what lies at ``path``, which is root's until then."""
-        for entry in _tree(path):
-            os.lchown(entry, self._user, self.group)
+        for above, folders, files in os.walk(path, topdown=False):
+            for name in [*folders, *files]:
+                os.lchown(os.path.join(above, name), self._user, self.group)
+        os.lchown(path, self._user, self.group)
 
-    def take(self, path: str) -> None:
-        """Have root own what it made at ``path``, for the service's group to read and nobody else.
+    def take(self, made: str, directory: str) -> dict[str, str]:
+        """Copy the wheels that it made in ``made`` into a ``directory`` of root's; paths by digest.
 
-        Raises `ServiceError` for what it did not make, as a hard link to another's file,
-        and for what others put there meanwhile, whom it may have let in.
+        Nobody can change the copies, whoever still has the files open. Raises
+        `ServiceError` for what it did not make, as a link to another's file.
         """
         self.end_processes()
-        for entry in _tree(path):
-            self._take_one(entry)
-        for entry in _tree(path):
-            if os.lstat(entry).st_uid != os.geteuid():
-                raise _not_its_own(entry)
-        os.chmod(path, 0o750)
+        target = tempfile.mkdtemp(prefix="wheels-", dir=directory)
+        taken = {}
+        for name in names(made):
+            if name.endswith(".whl"):
+                path = os.path.join(target, name)
+                taken[self._copy(os.path.join(made, name), path)] = path
+        return taken
 
-    def _take_one(self, entry: str) -> None:
-        # What was looked at is held, so that nothing else can be put in its place.
-        descriptor = os.open(entry, os.O_PATH | os.O_NOFOLLOW)
+    def _copy(self, path: str, copy: str) -> str:
+        """Copy a file of its own, and give the digest of what was copied."""
+        # A pipe would keep us waiting for a writer.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
+            descriptor = os.open(path, flags)
+        except OSError as error:
+            raise _not_its_own(path) from error
+        with os.fdopen(descriptor, "rb") as file, open(copy, "xb") as target:
             status = os.fstat(descriptor)
-            kinds = (stat.S_ISREG, stat.S_ISDIR, stat.S_ISLNK)
-            if status.st_uid != self._user or not any(kind(status.st_mode) for kind in kinds):
-                raise _not_its_own(entry)
-            held = f"/proc/self/fd/{descriptor}"
-            # This also takes away what would let others run it with our rights.
-            os.chown(held, os.geteuid(), self.group)
-            if not stat.S_ISLNK(status.st_mode):
-                _remove_access_lists(held)
-                executable = 0o010 if status.st_mode & stat.S_IXUSR else 0
-                os.chmod(held, stat.S_IMODE(status.st_mode) & 0o755 | 0o440 | executable)
-        finally:
-            os.close(descriptor)
+            if status.st_uid != self._user or not stat.S_ISREG(status.st_mode):
+                raise _not_its_own(path)
+            reader = HashingReader(file)
+            shutil.copyfileobj(cast("IO[bytes]", reader), target, _CHUNK)
+        return reader.hexdigest()
 
     def end_processes(self) -> None:
         """End all that it started: an open file can be written to, whoever owns it."""
@@ -190,38 +187,8 @@ def _is_mapped(number: int) -> bool:
     return any(first <= number < first + length for first, _, length in ranges)
 
 
-def _remove_access_lists(path: str) -> None:
-    try:
-        found = os.listxattr(path)
-    except OSError as error:
-        if error.errno != errno.ENOTSUP:
-            raise
-        return  # the file system knows no such thing
-    for attribute in _ACCESS.intersection(found):
-        os.removexattr(path, attribute)
-
-
-def _not_its_own(entry: str) -> ServiceError:
+def _not_its_own(path: str) -> ServiceError:
     return ServiceError(
-        f"a package put something into the virtual environment that is not its own: "
-        f"{shortened(entry)}; find out which, and do without it"
+        f"a package put something among the wheels that is not its own: {shortened(path)}; "
+        "find out which, and do without it"
     )
-
-
-def _tree(path: str) -> Iterator[str]:
-    """A path and all that is below it, no link followed; what is in a directory comes before it."""
-    directories = [path] if os.path.isdir(path) and not os.path.islink(path) else []
-    if not directories:
-        yield path
-    for directory in directories:
-        try:
-            with os.scandir(directory) as entries:
-                found = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
-        except OSError as error:  # as below more directories than a path can name
-            raise ServiceError(
-                f"a package made something that cannot be looked at: {shortened(directory)} "
-                f"({error.strerror}); find out which, and do without it"
-            ) from error
-        directories += (entry for entry, is_directory in found if is_directory)
-        yield from (entry for entry, is_directory in found if not is_directory)
-    yield from reversed(directories)

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import ServiceError
+from ..foreign import last_lines, printable
 
 # Operations of prctl(2).
 _PR_SET_PDEATHSIG = 1
@@ -65,6 +66,17 @@ def run(
         )
     except subprocess.TimeoutExpired as error:
         raise ServiceError(f"{' '.join(command[:3])} did not end within {limit:g} s") from error
+
+
+def expect_success(result: subprocess.CompletedProcess[str], step: str, advice: str = "") -> str:
+    """What a command printed; raises `ServiceError` with ``advice`` and its last words where it failed."""
+    if result.returncode == 0:
+        return result.stdout
+    lines = (result.stdout + result.stderr).strip().splitlines()
+    if result.returncode < 0:
+        lines.append(f"it was ended by {signal.Signals(-result.returncode).name}")
+    words = "\n".join(f"  {line}" for line in last_lines(lines[-25:]))
+    raise ServiceError(f"{printable(step)} failed{advice}:\n{words}")
 
 
 def _end_with_us() -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ..errors import ServiceError
 from ..layout import UNIT_MARK, Layout
-from . import history, record
+from . import history, record, store
 from .decide import Desired, decide
 from .files import names, read, remove, temporary_name
 from .lock import locked
@@ -167,6 +167,7 @@ class _Removal:
             self._note(by)
         for path in self._own_files():
             remove(path)
+        store.prune(layout)
         if staying:
             record.write_record(layout, Record(layout.root))
         else:

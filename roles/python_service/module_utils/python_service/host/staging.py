@@ -28,6 +28,8 @@ from .builder import Builder, borrowed
 from .files import make_directory, names, read, remove, share, temporary_name, write
 from .observe import release_on_host
 from .releases import write_release
+from .unpacking import Place, unpack_wheel
+from .wheels import Incoming, Wheels
 
 _INCOMING = ".incoming-"
 _GROUP = re.compile(r"^Group=(.+)$", re.MULTILINE)
@@ -55,7 +57,7 @@ def stage(layout: Layout, release: Release, archive: str | None, accounts: Accou
         with borrowed(layout, group, os.path.join(incoming, "build")) as builder:
             # What is installed from may hold passwords of indexes, which the service is not to see.
             builder.admit(incoming)
-            came = venv.Incoming(incoming, _told(incoming, builder))
+            came = Incoming(incoming, _told(incoming, builder))
             warnings = []
             if not venv.is_whole(layout, release.venv.id):
                 venv.build(layout, release.venv, came, builder)
@@ -98,7 +100,7 @@ def clean(layout: Layout) -> None:
             remove(os.path.join(layout.base, name))
 
 
-def _place(layout: Layout, release: Release, came: venv.Incoming, builder: Builder) -> None:
+def _place(layout: Layout, release: Release, came: Incoming, builder: Builder) -> None:
     app = os.path.join(came.directory, "app")
     os.makedirs(app, exist_ok=True)  # a release whose program comes from its requirements
     if scan(app, may_be_empty=True).digest != release.source:
@@ -107,16 +109,19 @@ def _place(layout: Layout, release: Release, came: venv.Incoming, builder: Build
     os.mkdir(whole)
     share(whole, builder.group, 0o750)
     final = layout.release(release.id)
+    python = venv.trusted(release.venv)
     if release.project:
-        os.rename(_install_projects(layout, release, came, builder), os.path.join(whole, "lib"))
+        wheels = venv.wheels_for(layout, release.venv, python, came, builder)
+        library = Place(os.path.join(whole, "lib"), venv.python_of(layout, release.venv))
+        _install_projects(release, came, wheels, builder, library)
     os.rename(app, os.path.join(whole, "app"))
-    venv.compile_source(layout, release.venv, os.path.join(whole, "app"), layout.app(release.id))
+    python.compile(whole, final)
     _check_programs(layout, release, whole)
     packages = installed.of_venv(layout, release.venv.id)
     own = installed.packages_in(os.path.join(whole, "lib"))
     write_release(whole, release, installed.versions_of([*packages, *own]))
     # By the name that tools look for.
-    materials = json.dumps(bill(layout.name, release, packages, own), indent=2)
+    materials = json.dumps(bill(layout.name, release, python, packages, own), indent=2)
     write(os.path.join(whole, "bom.json"), f"{materials}\n")
     # A power failure must not leave a release of empty files under its final name.
     os.sync()
@@ -126,14 +131,14 @@ def _place(layout: Layout, release: Release, came: venv.Incoming, builder: Build
 
 
 def _install_projects(
-    layout: Layout, release: Release, came: venv.Incoming, builder: Builder
-) -> str:
-    """Build and install the source itself and what it needs from beside it; where they are then.
+    release: Release, came: Incoming, wheels: Wheels, builder: Builder, library: Place
+) -> None:
+    """Build the source itself and what it needs from beside it, and install them into ``library``.
 
     That is of this release alone, and the venv is shared with others.
     """
     # They lie where the builder can neither replace them nor have others do it.
-    copies, target = (os.path.join(came.directory, name) for name in ("copies", "lib"))
+    copies = os.path.join(came.directory, "copies")
     os.mkdir(copies)
     wanted = []
     for project in came.pip.projects:
@@ -145,17 +150,14 @@ def _install_projects(
         # Build systems leave things in the directory that they build.
         shutil.copytree(path, os.path.join(copies, name), symlinks=True)
         wanted.append(buildable(project, copies))
-    os.mkdir(target, 0o700)
-    for path in (copies, target):
-        builder.give(path)
-    # It is compiled by pip, and not by us: its directories may be links to anywhere.
-    options = ["--no-deps", "--target", target, *wanted]
+    builder.give(copies)
+    options = ["--no-deps", *wanted]
     if release.venv.require_hashes:
         # Nothing that no hash vouches for: the build system is among the requirements.
         options.insert(0, "--no-build-isolation")
-    venv.install(layout, release.venv, came, options, builder)
-    builder.take(target)
-    return target
+    for digest, wheel in wheels.fetch(options, came.pip.build).items():
+        unpacked = os.path.join(came.directory, f"unpacked-{digest}")
+        library.put(unpack_wheel(wheel, unpacked, packages=""))
 
 
 def _check_programs(layout: Layout, release: Release, whole: str) -> None:

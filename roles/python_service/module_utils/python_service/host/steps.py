@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..errors import ServiceError
 from ..layout import Layout
 from ..model import Release
-from . import history, invocations, record
+from . import history, invocations, record, store
 from .decide import Desired, Observed, Step
 from .files import link, make_directory, remove, write
 from .machine import Machine
@@ -178,4 +178,8 @@ class Hands:
     def _prune(self, step: Step) -> None:
         kind, name = step.subjects
         layout = self._layout
-        remove(layout.release(name) if kind == "release" else layout.venv(name))
+        if kind == "release":
+            remove(layout.release(name))
+        else:
+            remove(layout.venv(name))
+            store.prune(layout)
