@@ -29,15 +29,11 @@ def build_wheel(directory, *_):
         wheel.writestr("own-1.0.dist-info/RECORD", "")
     return name
 """
-#: Puts links among what its project installs: to where root's compiler would write, and would read.
+#: Puts a link to a file of root's among the wheels that root copies.
 LINKS = """
 import glob, os
-library = (glob.glob("/opt/{name}/.incoming-*/lib") or [os.environ["HOME"] + "/lib"])[0]
-if not os.path.lexists(library + "/evil"):
-    os.makedirs(library + "/evil")
-    open(library + "/evil/this.py", "w").write("EVIL = 1")
-    os.symlink("{marks}/roots", library + "/evil/__pycache__")
-    os.symlink("{marks}/secret/settings.py", library + "/stolen.py")
+(wheels,) = glob.glob(os.environ["HOME"] + "/wheels-*")
+os.symlink("{secret}", wheels + "/stolen-1.0-py3-none-any.whl")
 """
 PROJECT = """
 [project]
@@ -99,24 +95,24 @@ class TestWhatPackagesBring:
         assert "0" not in users
         assert [user for user in users if user != account], "the build told nothing"
 
-    def test_a_build_system_that_plants_links(
-        self, host: Host, versioned: Versioned, wheelhouse: Path, marks: str
+    def test_a_build_system_that_plants_a_link(
+        self, host: Host, versioned: Versioned, wheelhouse: Path
     ) -> None:
-        host.check_output(
-            f"mkdir {marks}/roots {marks}/secret && echo 'KEY = \"s3cret\"' > {marks}/secret/settings.py && "
-            f"chmod 700 {marks}/secret"
-        )
-        tell = LINKS.format(marks=marks, name=versioned.service.name)
+        versioned.deploy("one").succeeded()
+        secret = f"/root/{versioned.service.name}"
+        host.check_output(f"umask 077; echo s3cret > {secret}")
         make_wheel(wheelhouse, "1.0")
         (versioned.source / "pyproject.toml").write_text(PROJECT)
-        (versioned.source / "backend.py").write_text(BACKEND.format(tell=tell))
-        versioned.deploy("one", wheelhouse=str(wheelhouse)).succeeded()
-        release = f"/opt/{versioned.service.name}/current/"
-        assert host.file(f"{release}/lib/stolen.py").is_symlink
-        assert host.check_output(f"ls {marks}/roots") == ""
-        assert host.run(f"grep -rq s3cret {release}/lib/__pycache__").rc == 1
-        # What it installs itself is compiled, by it.
-        assert host.check_output(f"ls {release}/lib/__pycache__").startswith("own.")
+        (versioned.source / "backend.py").write_text(
+            BACKEND.format(tell=LINKS.format(secret=secret))
+        )
+        run = versioned.deploy("two", wheelhouse=str(wheelhouse))
+        assert "not its own: " in run.message
+        assert "s3cret" not in run.output
+        assert (
+            host.run(f"grep -rq s3cret /opt/{versioned.service.name} /opt/python_service.d").rc == 1
+        )
+        assert versioned.serves() == "one"
 
 
 class TestWhatAProgramSays:

@@ -93,8 +93,8 @@ def test_an_application_of_uv_gets_what_its_lock_has(
     release = f"/opt/{versioned.service.name}/current/release.json"
     assert '"requirements": "uv.lock: 1 package, hashed"' in host.check_output(f"cat {release}")
     assert versioned.deploy("one", wheelhouse=str(wheelhouse)).succeeded().changed == []
-    # Another wheel by this name is none of the lock's.
-    make_wheel(wheelhouse, "1.0", size=1)
+    # The wheel by this name is none of the lock's.
+    write(versioned.source, {"uv.lock": UV_LOCK.format(digest="0" * 64)})
     assert "DO NOT MATCH THE HASHES" in versioned.deploy("two", wheelhouse=str(wheelhouse)).message
     assert versioned.serves() == "one"
 
