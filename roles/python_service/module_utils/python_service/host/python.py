@@ -45,7 +45,9 @@ class Python(NamedTuple):
         """
         command = [self.path, "-I", "-S", "-m", "compileall", "-q", "-f"]
         command += ["--invalidation-mode", "timestamp", "-s", directory, "-p", final, directory]
-        run(command, limit=_PATIENCE)
+        on_all_cores = run([*command, "-j", "0"], limit=_PATIENCE)
+        if "Traceback" in on_all_cores.stderr:  # as where there is no shared memory
+            run(command, limit=_PATIENCE)
 
 
 def find_python(path: str) -> Python | None:
