@@ -23,6 +23,7 @@ NOTHING = {
     "changed": False,
     "restarted": False,
     "rolled_back": False,
+    "not_honoured": [],
 }
 #: Stands for each of the role's actions, and answers as a test says.
 STUB = """
