@@ -63,7 +63,7 @@ class _ByHost(LoadScopeScheduling):
         path, _, test = nodeid.partition("::")
         if Path(path).name in SIDE_BY_SIDE:
             return nodeid.partition("[")[0]
-        release = re.search(r"\[(debian-[\w-]+)", test)
+        release = re.search(r"\[(debian-\w+(?:-full)?)", test)
         return f"{path} {release[1] if release else ''}"
 
 

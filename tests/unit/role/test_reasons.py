@@ -256,6 +256,14 @@ def sandboxed(**changes: Any) -> Subject:
             {"allow": ["jit"]},
         ),
         (
+            # As Python 3.14 marks the call, on a kernel that denies it itself
+            r"    import mmap; mmap.mmap(-1, 4096, prot=7)\n                 ~~~~~~~~~^^^^^^\n"
+            r"PermissionError: [Errno 13] Permission denied",
+            "MemoryDenyWriteExecute=",
+            "python_service_allow: [jit]",
+            {"allow": ["jit"]},
+        ),
+        (
             "LLVM ERROR: Unable to allocate section memory!",
             "MemoryDenyWriteExecute=",
             "python_service_allow: [jit]",
@@ -323,6 +331,11 @@ def test_a_network_that_is_denied_is_named(network: str, said: str) -> None:
     assert "python_service_network: full" in sentence
     for other in explain(sandboxed(), Status(), [[said]]):
         assert "python_service_network" not in other
+
+
+def test_a_file_that_cannot_be_mapped_is_no_denial_of_memory() -> None:
+    said = "    mmap.mmap(file.fileno(), 0)\\nPermissionError: [Errno 13] Permission denied"
+    assert explain_words(sandboxed(), said) == []
 
 
 def test_a_file_of_variables_that_is_missing_is_named(tmp_path: Path) -> None:

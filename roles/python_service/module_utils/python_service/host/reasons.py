@@ -27,6 +27,7 @@ _WRITABLE = "$STATE_DIRECTORY ({state}), $CACHE_DIRECTORY, $LOGS_DIRECTORY or /t
 _NEAR = 600
 #: What ProtectHome= hides.
 _HOMES = ("/home/", "/root/", "/run/user/")
+_MEMORY = ("jit", "MemoryDenyWriteExecute", "memory that is writable and executable")
 #: Calls that the sandbox denies, by what they are called in Python, with what opens them.
 _CALLS = (
     (r"\b[lf]?chown\b", "chown", "SystemCallFilter", "to give files away"),
@@ -37,12 +38,7 @@ _CALLS = (
         "to set its priority or its processors",
     ),
     (r"\bptrace\b", "debug", "SystemCallFilter", "to trace processes"),
-    (
-        r"\bmmap\b",
-        "jit",
-        "MemoryDenyWriteExecute",
-        "memory that is writable and executable",
-    ),
+    (r"\bmmap\b", *_MEMORY),
 )
 
 
@@ -195,6 +191,17 @@ def _unpermitted(subject: Subject, match: re.Match[str]) -> str | None:
     )
 
 
+def _unmapped(subject: Subject, match: re.Match[str]) -> str | None:
+    """Where memory was asked for that kernels since 6.3 deny with another error (PR_SET_MDWE).
+
+    The error has other causes for a file that is mapped.
+    """
+    before = match.string[max(match.start() - _NEAR, 0) : match.start()]
+    if not re.search(r"\bmmap\(-1\b|\bPROT_EXEC\b", before):
+        return None
+    return _opened_by(*_MEMORY)(subject, match)
+
+
 def _database(_subject: Subject, _match: re.Match[str]) -> str:
     return (
         "a SQLite database cannot be opened or written ({words}); one beside the program cannot be, "
@@ -243,6 +250,7 @@ _TABLE: Sequence[tuple[str, str | Callable[[Subject, re.Match[str]], str | None]
         r"\[Errno 1\] Operation not permitted",
         _unpermitted,
     ),
+    (r"\[Errno 13\] Permission denied(?!: )", _unmapped),
     (
         r"\[Errno 97\] Address family not supported|\[Errno 101\] Network is unreachable",
         _unreachable,
@@ -252,7 +260,7 @@ _TABLE: Sequence[tuple[str, str | Callable[[Subject, re.Match[str]], str | None]
             r"Unable to allocate section memory|[Cc]annot allocate write\+execute memory"
             r"|cannot enable executable stack|failed to map segment from shared object"
         ),
-        _opened_by("jit", "MemoryDenyWriteExecute", "memory that is writable and executable"),
+        _opened_by(*_MEMORY),
     ),
     (
         (
