@@ -257,8 +257,10 @@ def sandboxed(**changes: Any) -> Subject:
         ),
         (
             # As Python 3.14 marks the call, on a kernel that denies it itself
-            r"    import mmap; mmap.mmap(-1, 4096, prot=7)\n                 ~~~~~~~~~^^^^^^\n"
-            r"PermissionError: [Errno 13] Permission denied",
+            (
+                r"    import mmap; mmap.mmap(-1, 4096, prot=7)\n                 ~~~~~~~~~^^^^^^\n"
+                r"PermissionError: [Errno 13] Permission denied"
+            ),
             "MemoryDenyWriteExecute=",
             "python_service_allow: [jit]",
             {"allow": ["jit"]},
