@@ -63,7 +63,7 @@ class _ByHost(LoadScopeScheduling):
         path, _, test = nodeid.partition("::")
         if Path(path).name in SIDE_BY_SIDE:
             return nodeid.partition("[")[0]
-        release = re.search(r"\[(debian-\w+)", test)
+        release = re.search(r"\[(debian-\w+(?:-full)?)", test)
         return f"{path} {release[1] if release else ''}"
 
 
@@ -119,12 +119,12 @@ def service(host: Host) -> Callable[[str], Service]:
 
 
 def start(topic: str, release: str) -> str:
-    """Have a host for a topic run; ``release`` is such as ``debian-12``. Gives its name."""
+    """Have a host for a topic run; ``release`` is such as ``debian-12`` or ``debian-12-full``. Gives its name."""
     name = f"test-{topic.replace('_', '-')}-{release}-{_CLONE}"
     _STARTED.mkdir(parents=True, exist_ok=True)
     (_STARTED / name).touch()
-    image = release.replace("-", ":", 1)
-    _script_host("up", name, "--image", image)
+    debian, version, *kind = release.split("-")
+    _script_host("up", name, "--image", f"{debian}:{version}", *(f"--{word}" for word in kind))
     return name
 
 

@@ -82,8 +82,18 @@ RUNS = "import signal; signal.pause()"
         (RUNS, {"command": "./run"}, "/app/run cannot be executed: No such file or directory; "),
         (
             RUNS,
-            {"unit_options": {"Service": {"ReadWritePaths": "/srv/none"}}},
+            {"unit_options": {"Service": {"BindReadOnlyPaths": "/srv/none"}}},
             "/srv/none is not on the host, ",
+        ),
+        (
+            "import mmap; mmap.mmap(-1, 4096, prot=7)",
+            {},
+            "memory that is writable and executable is denied to it (MemoryDenyWriteExecute=); ",
+        ),
+        (
+            "import socket; socket.create_connection(('192.0.2.1', 9), timeout=5)",
+            {"network": "none"},
+            "the network is denied to it (PrivateNetwork=); write python_service_network: full",
         ),
         (
             RUNS,

@@ -227,12 +227,15 @@ def test_two_services_share_a_directory(host: Host, deploy: Deployer) -> None:
     )
     options = {
         "SupplementaryGroups": "shared",
-        "ReadWritePaths": "/srv/shared",
         "UMask": "0007",
     }
     for name in ("one", "two"):
         deploy.run(
-            name, APPENDS, command=f"python main.py {name}", unit_options={"Service": options}
+            name,
+            APPENDS,
+            command=f"python main.py {name}",
+            unit_options={"Service": options},
+            writable=["/srv/shared"],
         ).succeeded()
     assert host.check_output("cat /srv/shared/log").split() == ["one", "two"]
     assert as_user(host, "nobody", "open('/srv/shared/log')").rc != 0

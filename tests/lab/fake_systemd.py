@@ -214,6 +214,12 @@ class FakeSystemd(Systemd):
         unit = self._get(status["Id"])
         return bool(unit.invocation and self._behaviour(unit.invocation) == "listens")
 
+    def identity(self) -> str:
+        return "fake"
+
+    def try_settings(self, settings: Sequence[str], command: Sequence[str]) -> str | None:
+        return "[]"
+
     def sync_journal(self) -> None:
         pass
 

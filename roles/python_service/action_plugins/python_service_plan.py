@@ -9,6 +9,7 @@ from typing import Any
 try:
     from ..module_utils.python_service.controller.action import ServiceAction, requester
     from ..module_utils.python_service.controller.contents import python_problem
+    from ..module_utils.python_service.controller.hardening import isolation_warnings
     from ..module_utils.python_service.controller.plan import (
         gathers,
         look_options,
@@ -31,6 +32,7 @@ except ImportError:
         ansible.module_utils.__path__.append(_UTILITIES)
     from ansible.module_utils.python_service.controller.action import ServiceAction, requester
     from ansible.module_utils.python_service.controller.contents import python_problem
+    from ansible.module_utils.python_service.controller.hardening import isolation_warnings
     from ansible.module_utils.python_service.controller.plan import (
         gathers,
         look_options,
@@ -49,7 +51,7 @@ class ActionModule(ServiceAction):
 
     The plan has ``name``, ``by`` (who asks), ``absent`` (the state) and ``pending``
     (whether there is something to do; if not, ``release`` and ``previous`` stand
-    beside the plan). Where the service is to be absent, ``remove_data``.
+    beside the plan, with ``not_honoured``). Where the service is to be absent, ``remove_data``.
     Otherwise ``release`` (its id), ``requirements`` (where they come from),
     ``outcome`` (what the deploy would return), ``source_diff``, ``python`` (the
     service's interpreter), ``lacks_venv`` (whether the venv is to be built), ``slow``
@@ -92,13 +94,14 @@ class ActionModule(ServiceAction):
             # Under Mitogen a task in the background never ends.
             "slow": stages(outcome) and planned.contents.installs and not self.under_mitogen,
         }
-        beside = () if outcome["changed"] else ("release", "previous")
+        beside = () if outcome["changed"] else ("release", "previous", "not_honoured")
+        warnings = [*planned.contents.warnings, *found["complaints"]]
+        if outcome["changed"]:
+            warnings += isolation_warnings(planned.settings, outcome["not_honoured"])
         return {
             **{key: outcome[key] for key in beside},
             "plan": made,
-            "warnings": [
-                message(text) for text in [*planned.contents.warnings, *found["complaints"]]
-            ],
+            "warnings": [message(text) for text in warnings],
             # The interpreter that was found for Ansible: else each step looks for it anew.
             "ansible_facts": found.get("ansible_facts", {}),
         }

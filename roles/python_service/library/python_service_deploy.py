@@ -110,6 +110,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.python_service.host.activation import activate
 from ..module_utils.python_service.host.decide import Desired
+from ..module_utils.python_service.host.isolation import on_this_host
 from ..module_utils.python_service.host.lock import locked
 from ..module_utils.python_service.host.machine import Machine
 from ..module_utils.python_service.host.module import DEPLOY_OPTIONS, run_module
@@ -129,7 +130,7 @@ OPTIONS = {
 def deploy(given: Mapping[str, Any], check: bool, machine: Machine | None = None) -> dict[str, Any]:
     machine = machine or Machine()
     layout = Layout(given["root"], given["name"], machine.root)
-    desired = Desired.from_options(given)
+    desired = on_this_host(layout, machine, Desired.from_options(given))
     if check:
         return predict(layout, observe(layout, machine, desired), desired).facts()
     with locked(layout, given["by"]):

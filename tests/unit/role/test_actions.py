@@ -63,6 +63,7 @@ NEW_HOST: dict[str, Any] = {
         "steps": ["stage 0123456789ab", "write demo.service"],
         "diff": [{"prepared": "steps\n"}],
         "warnings": [],
+        "not_honoured": [],
     },
 }
 
@@ -551,15 +552,26 @@ def test_a_release_that_is_there_is_not_sent_again(playbook: Playbook) -> None:
 
 def test_where_nothing_is_to_be_done_the_plan_is_the_outcome(playbook: Playbook) -> None:
     found = {"changed": False, "steps": [], "diff": [], "release": "b", "previous": "a"}
-    outcome = {**NEW_HOST["outcome"], **found}
+    outcome = {**NEW_HOST["outcome"], **found, "not_honoured": ["PrivateUsers"]}
     playbook.host.answers["python_service_look"] = {**NEW_HOST, "outcome": outcome}
     result = playbook.run("python_service_plan")
     assert not result["plan"]["pending"]
     assert (result["release"], result["previous"]) == ("b", "a")
+    assert result["not_honoured"] == ["PrivateUsers"]
+    assert result["warnings"] == []
     playbook.host.answers["python_service_look"] = NEW_HOST
     result = playbook.run("python_service_plan")
     assert result["plan"]["pending"]
     assert "release" not in result
+
+
+def test_a_deploy_says_what_is_open_in_the_sandbox(playbook: Playbook) -> None:
+    playbook.set(unit_options={"Service": {"PrivateTmp": False, "Nice": 5}})
+    outcome = {**NEW_HOST["outcome"], "not_honoured": ["PrivateIPC", "PrivateUsers"]}
+    playbook.host.answers["python_service_look"] = {**NEW_HOST, "outcome": outcome}
+    opened, lacking = playbook.run("python_service_plan")["warnings"]
+    assert opened == "python_service_unit_options: opens what strict denies: PrivateTmp"
+    assert lacking.startswith("this host cannot honour PrivateIPC, PrivateUsers; ")
 
 
 def test_check_mode_says_what_a_deploy_would_return_and_makes_no_call(playbook: Playbook) -> None:

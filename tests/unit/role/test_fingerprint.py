@@ -36,6 +36,10 @@ STARTED = [
     {"require_hashes": True},
     {"project": Project((), frozenset())},
     {"root": "/srv"},
+    {"hardening": "off"},
+    {"network": "localhost"},
+    {"allow": ["jit"]},
+    {"writable": ["/srv/data"]},
 ]
 #: Changes of how it is accepted.
 PROVEN = [
@@ -54,28 +58,6 @@ def test_what_determines_what_runs_or_is_accepted_determines_the_id(
     changes: dict[str, Any],
 ) -> None:
     assert release(**changes).id != release().id
-
-
-def test_what_earlier_versions_did_not_write_restarts_nothing() -> None:
-    text = release().units[UNIT]
-    new = ("HOME=", "XDG_CACHE_HOME=", "TMPDIR=", "RuntimeDirectory")
-    lines = text.split("\n")
-    before = [line for line in lines if not any(word in line for word in new) and line[:1] != "#"]
-    assert len(before) < len(lines) - 5
-    assert anonymous("\n".join(before)) == anonymous(text)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"environment": {"HOME": "/var/lib/demo"}},
-        {"unit_options": {"Service": {"Environment": "HOME=/srv"}}},
-        {"unit_options": {"Service": {"RuntimeDirectory": "demo/deeper"}}},
-    ],
-    ids=str,
-)
-def test_the_same_that_a_user_sets_does(changes: dict[str, Any]) -> None:
-    assert release(**changes).fingerprint(UNIT) != release().fingerprint(UNIT)
 
 
 @pytest.mark.parametrize("changes", STARTED, ids=str)

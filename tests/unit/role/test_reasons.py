@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab.fake import FakeHost, Program, make_release
 
+from builders import release
 from python_service.module_utils.python_service.errors import ServiceError
 from python_service.module_utils.python_service.host.reasons import (
     Subject,
@@ -80,12 +82,12 @@ def why(*entries: str, subject: Subject = SUBJECT) -> str:
         (
             TRACEBACK + "OSError: [Errno 30] Read-only file system: '/srv/data/x'",
             "/srv/data/x cannot be written: the service may write to $STATE_DIRECTORY",
-            "ReadWritePaths in python_service_unit_options",
+            "python_service_writable",
         ),
         (
             TRACEBACK + "PermissionError: [Errno 13] Permission denied: '/home/me/key'",
             "/home/me/key is denied to it: its account has no right to it",
-            "ProtectHome=yes",
+            "a setting of the unit hides it",
         ),
         (
             TRACEBACK + "sqlite3.OperationalError: unable to open database file",
@@ -219,6 +221,123 @@ def test_what_is_said_is_explained_with_what_to_do(said: str, beginning: str, ad
     assert sentence.startswith(beginning)
     assert advice in sentence
     assert "\n" not in sentence
+
+
+def sandboxed(**changes: Any) -> Subject:
+    """What failed in the sandbox that these variables make."""
+    return SUBJECT._replace(unit=release(**changes).units["demo.service"])
+
+
+@pytest.mark.parametrize(
+    ("said", "directive", "advice", "opened"),
+    [
+        (
+            r"    os.nice(5)\nPermissionError: [Errno 1] Operation not permitted",
+            "SystemCallFilter=",
+            "python_service_allow: [affinity]",
+            {"hardening": "off"},
+        ),
+        (
+            r"    os.chown(path, 5, 5)\nPermissionError: [Errno 1] Operation not permitted: 'x'",
+            "SystemCallFilter=",
+            "python_service_allow: [chown]",
+            {"hardening": "off"},
+        ),
+        (
+            r"    libc.ptrace(16, 1)\nPermissionError: [Errno 1] Operation not permitted",
+            "SystemCallFilter=",
+            "python_service_allow: [debug]",
+            {"hardening": "off"},
+        ),
+        (
+            r"    mmap.mmap(-1, 4096, prot=7)\nPermissionError: [Errno 1] Operation not permitted",
+            "MemoryDenyWriteExecute=",
+            "python_service_allow: [jit]",
+            {"allow": ["jit"]},
+        ),
+        (
+            # As Python 3.14 marks the call, on a kernel that denies it itself
+            (
+                r"    import mmap; mmap.mmap(-1, 4096, prot=7)\n                 ~~~~~~~~~^^^^^^\n"
+                r"PermissionError: [Errno 13] Permission denied"
+            ),
+            "MemoryDenyWriteExecute=",
+            "python_service_allow: [jit]",
+            {"allow": ["jit"]},
+        ),
+        (
+            "LLVM ERROR: Unable to allocate section memory!",
+            "MemoryDenyWriteExecute=",
+            "python_service_allow: [jit]",
+            {"allow": ["jit"]},
+        ),
+        (
+            "MemoryError: Cannot allocate write+execute memory for ffi.callback().",
+            "MemoryDenyWriteExecute=",
+            "python_service_allow: [jit]",
+            {"allow": ["jit"]},
+        ),
+        (
+            "FileNotFoundError: [Errno 2] No such file or directory: '/proc/meminfo'",
+            "ProcSubset=",
+            "python_service_allow: [procinfo]",
+            {"allow": ["procinfo"]},
+        ),
+        (
+            "could not open port: [Errno 2] No such file or directory: '/dev/ttyUSB0'",
+            "PrivateDevices=",
+            "python_service_allow: [devices]",
+            {"allow": ["devices"]},
+        ),
+        (
+            "OSError: [Errno 97] Address family not supported by protocol",
+            "RestrictAddressFamilies=",
+            "python_service_allow: [netlink]",
+            {"hardening": "off"},
+        ),
+        (
+            "PermissionError: [Errno 13] Permission denied: '/home/me/key'",
+            "ProtectHome=",
+            "python_service_allow: [home]",
+            {"allow": ["home"]},
+        ),
+        (
+            "    something()\\nPermissionError: [Errno 1] Operation not permitted",
+            "SystemCallFilter=",
+            "docs/hardening.md",
+            {"hardening": "off"},
+        ),
+    ],
+)
+def test_a_denial_names_the_directive_and_the_word_that_opens_it(
+    said: str, directive: str, advice: str, opened: dict[str, Any]
+) -> None:
+    sentence = why(said, subject=sandboxed())
+    assert directive in sentence
+    assert advice in sentence
+    for without in explain(sandboxed(**opened), Status(), [[said]]):
+        assert advice not in without
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        ("none", "OSError: [Errno 97] Address family not supported by protocol"),
+        ("none", "OSError: [Errno 101] Network is unreachable"),
+        ("localhost", r"    sock.connect(a)\nPermissionError: [Errno 1] Operation not permitted"),
+    ],
+)
+def test_a_network_that_is_denied_is_named(network: str, said: str) -> None:
+    sentence = why(said, subject=sandboxed(network=network))
+    assert sentence.startswith("the network is denied to it (")
+    assert "python_service_network: full" in sentence
+    for other in explain(sandboxed(), Status(), [[said]]):
+        assert "python_service_network" not in other
+
+
+def test_a_file_that_cannot_be_mapped_is_no_denial_of_memory() -> None:
+    said = "    mmap.mmap(file.fileno(), 0)\\nPermissionError: [Errno 13] Permission denied"
+    assert explain_words(sandboxed(), said) == []
 
 
 def test_a_file_of_variables_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -17,12 +17,13 @@ from python_service.module_utils.python_service.controller.manual import ROLE
 
 #: What is left of a service that was deployed earlier in the same play.
 BEFORE = {"release": "b" * 12, "previous": "a" * 12, "changed": True, "restarted": True}
-NOTHING = {
+NOTHING: dict[str, Any] = {
     "release": None,
     "previous": None,
     "changed": False,
     "restarted": False,
     "rolled_back": False,
+    "not_honoured": [],
 }
 #: Stands for each of the role's actions, and answers as a test says.
 STUB = """

@@ -13,16 +13,6 @@ from .source import combined_digest
 
 #: Field of the journal, and variable of a process, that names the release of an invocation.
 RELEASE_FIELD = "PYTHON_SERVICE_RELEASE"
-_NAMED_SERVICE = re.compile(r"^StateDirectory=(.+)$", re.MULTILINE)
-#: With these, hosts of earlier versions are taken over without a restart.
-_WAITING = (
-    "Environment=HOME=/var/lib/{name}",
-    "Environment=XDG_CACHE_HOME=/var/cache/{name}",
-    "Environment=TMPDIR=/tmp",
-    "RemainAfterExit=yes",
-    "RuntimeDirectory={name}",
-    "RuntimeDirectoryMode=0750",
-)
 _NAMED_RELEASE = re.compile(rf"^Environment={RELEASE_FIELD}=(\w+)$", re.MULTILINE)
 
 
@@ -126,16 +116,11 @@ def anonymous(text: str) -> str:
     """The lines of a unit for which a process is started anew when they change.
 
     The id of the release is not in them, which tells only where things lie; nor
-    are comments, nor what only the next start needs of that which earlier
-    versions of the role did not write.
+    are comments.
     """
     named = _NAMED_RELEASE.search(text)
     lines = (text.replace(named[1], "") if named else text).split("\n")
-    service = _NAMED_SERVICE.search(text)
-    waiting = [line.format(name=service[1] if service else "") for line in _WAITING]
-    return "\n".join(
-        line for line in lines if line and not line.startswith("#") and line not in waiting
-    )
+    return "\n".join(line for line in lines if line and not line.startswith("#"))
 
 
 def release_to_json(release: Release) -> dict[str, Any]:

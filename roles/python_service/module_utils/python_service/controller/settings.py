@@ -18,6 +18,7 @@ class ProcessSettings:
     """What is asked for of one process.
 
     ``environment`` has texts, ``unit_options`` values by directive by section.
+    ``hardening``, ``network``, ``allow`` and ``writable`` are as the variables are.
     """
 
     unit: str
@@ -27,6 +28,10 @@ class ProcessSettings:
     unit_options: Mapping[str, Mapping[str, Any]]
     health: Health | None
     settle: float
+    hardening: str
+    network: str
+    allow: Sequence[str]
+    writable: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,10 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
             unit_options=arguments["unit_options"],
             health=_health(arguments["health"]),
             settle=float(arguments["settle"]),
+            hardening=arguments["hardening"],
+            network=arguments["network"],
+            allow=arguments["allow"],
+            writable=arguments["writable"],
         ),
         extras=arguments["extras"],
         gather_wheels=arguments["gather_wheels"],

@@ -39,7 +39,7 @@ _OWNED = {
 #: With these, systemd refuses to restart what is to be restarted.
 _NO_RESTARTS = (("Unit", "RefuseManualStart"), ("Unit", "RefuseManualStop"))
 #: A boolean of systemd.syntax(7), of which parse_boolean() also knows the first letters.
-_TRUE = ("1", "yes", "y", "true", "t", "on")
+TRUE = ("1", "yes", "y", "true", "t", "on")
 _DIRECTIVE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 
@@ -87,7 +87,7 @@ def _reasons(section: str, directive: str, text: str, base: str) -> Iterator[str
     """Why this value of this directive will not do."""
     if directive == "LogExtraFields" and not text:
         yield "would drop the role's own field; leave '' out"
-    if (section, directive) in _NO_RESTARTS and text.strip().lower() in _TRUE:
+    if (section, directive) in _NO_RESTARTS and text.strip().lower() in TRUE:
         yield "keeps systemd from restarting the service, so no release would ever come up; leave it out"
     if section == "Service" and directive in COMMANDS:
         for program in programs_of(text):

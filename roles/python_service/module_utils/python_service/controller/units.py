@@ -14,6 +14,7 @@ from typing import Any
 import jinja2
 
 from .commands import located, rest_of
+from .hardening import protection
 from .manual import ROLE
 from .settings import ProcessSettings, Settings, items_of
 from .unit_options import COMMANDS, SECTIONS
@@ -58,6 +59,7 @@ def service_unit(
         homes={"HOME": state, "XDG_CACHE_HOME": cache, "TMPDIR": "/tmp"},  # noqa: S108 - of its own
         # Of two, $RUNTIME_DIRECTORY would name both, and programs take it for one path.
         runtime="RuntimeDirectory" not in process.unit_options.get("Service", {}),
+        protection=protection(process),
         assignments=[assignment(name, value) for name, value in process.environment.items()],
         options={
             section: option_lines(process.unit_options.get(section, {})) for section in SECTIONS

@@ -21,6 +21,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ..errors import ServiceError
 from ..model import RELEASE_FIELD
 from .commands import is_program, shell_problem, words_of
+from .hardening import hardening_problems
 from .health_check import MOST_SECONDS, health_problems
 from .manual import PREFIX, known_variables, specification
 from .pip_options import OptionError, pip_options
@@ -141,6 +142,7 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
             )
         found += _environment(arguments["environment"])
         found += unit_options_problems(arguments["unit_options"], base)
+        found += hardening_problems(arguments, base)
         found += _requirements(arguments["requirements"])
         found += _extras(arguments["extras"])
         found += _pip_options(arguments)

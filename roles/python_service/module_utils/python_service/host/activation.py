@@ -19,6 +19,7 @@ from ..layout import Layout
 from ..model import Release
 from . import history, venv
 from .decide import Desired, Observed, ObservedUnit, Step, decide, started_units
+from .isolation import on_this_host
 from .journal import state
 from .machine import Machine
 from .observe import observe
@@ -116,7 +117,8 @@ class _Failure:
         for name in candidates:
             release = self._whole(name) if name else None
             if release:
-                return as_it_was(self._change.observed, release, self._change.desired)
+                before = as_it_was(self._change.observed, release, self._change.desired)
+                return on_this_host(self._layout, self._change.machine, before)
         return None
 
     def _whole(self, name: str) -> Release | None:

@@ -8,7 +8,7 @@ else. Check mode shows the steps, and a run carries them out.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -80,7 +80,8 @@ class Observed:
 class Desired:
     """What a host should have of a service; without a ``release``, nothing that runs.
 
-    ``drop_ins`` are what this host adds to the release's units, ``active`` the
+    ``drop_ins`` are what this host adds to the release's units, and ``not_honoured``
+    the directives that it has no way to honour. ``active`` are the
     units that are to run and ``enabled`` those to be started at boot. ``keep``
     is how many releases that were in place stay, and ``spare`` are others that do.
     ``accounts`` are those that it runs as, a user after its group.
@@ -88,6 +89,7 @@ class Desired:
 
     release: Release | None = None
     drop_ins: Mapping[str, str] = field(default_factory=dict)
+    not_honoured: Sequence[str] = ()
     active: Collection[str] = ()
     enabled: Collection[str] = ()
     keep: int = 1

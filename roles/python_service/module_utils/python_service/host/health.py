@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from ..foreign import shortened
 from ..layout import Layout
 from ..model import Health, Process, Release
+from .files import read
+from .isolation import DROP_IN
 from .sandbox import Sandbox
 from .systemd import Systemd
 
@@ -40,7 +42,8 @@ def asking(
         yield lambda seconds: ask(health, seconds)
         return
     command = shortened(health.command)
-    sandbox = Sandbox(layout, systemd, process.unit, release.units[process.unit])
+    on_host = read(layout.unit(DROP_IN.format(unit=process.unit))) or ""
+    sandbox = Sandbox(layout, systemd, process.unit, release.units[process.unit] + on_host)
     with sandbox.holding(shlex.split(health.command), health.timeout) as run:
 
         def question(_seconds: float) -> str | None:

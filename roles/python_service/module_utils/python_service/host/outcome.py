@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ class Outcome:
     previous: str | None = None
     restarted: bool = False
     rolled_back: bool = False
+    not_honoured: Sequence[str] = ()
     diff: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -34,6 +36,7 @@ class Outcome:
             "previous": self.previous,
             "restarted": self.restarted,
             "rolled_back": self.rolled_back,
+            "not_honoured": list(self.not_honoured),
             "steps": steps,
             "diff": [*shown, *self.diff],
             "warnings": self.warnings,
@@ -52,6 +55,7 @@ def predict(layout: Layout, observed: Observed, desired: Desired) -> Outcome:
         release=desired.id,
         previous=before,
         restarted=any(step.action == "start" for step in steps),
+        not_honoured=desired.not_honoured,
         diff=[
             _diff(layout, observed, step) for step in steps if step.action in ("write", "remove")
         ],

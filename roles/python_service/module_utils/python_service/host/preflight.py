@@ -19,6 +19,7 @@ from .accounts import Accounts
 from .changes import changes
 from .decide import Desired, Observed
 from .files import read
+from .isolation import on_this_host
 from .machine import Machine
 from .observe import observe, owner
 from .outcome import predict
@@ -59,6 +60,7 @@ def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> di
     if problems:  # before anything that lies there is believed
         return {"problems": problems}
     noted = record.read_record(layout)
+    desired = on_this_host(layout, machine, desired)
     observed = observe(layout, machine, desired)
     problems = [
         *_lock_problems(layout),
@@ -66,6 +68,7 @@ def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> di
         *_data_problems(layout, noted, desired, machine.accounts),
         *_socket_problems(layout, desired, observed, machine.accounts),
         *_user_problems(desired, machine.accounts),
+        *_path_problems(desired),
     ]
     outcome = predict(layout, observed, desired)
     python: Interpreter | None = None
@@ -98,7 +101,8 @@ def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> di
 
 def _verified(layout: Layout, desired: Desired, systemd: Systemd) -> tuple[list[str], list[str]]:
     """What systemd refuses and warns of in those units that are not installed already."""
-    new = {name: text for name, text in desired.texts.items() if read(layout.unit(name)) != text}
+    units = desired.release.units if desired.release else {}
+    new = {name: text for name, text in units.items() if read(layout.unit(name)) != text}
     refusals, warnings = systemd.verify(new) if new else ([], [])
     if refusals:
         words = "\n".join(f"  {line}" for line in refusals)
@@ -107,7 +111,9 @@ def _verified(layout: Layout, desired: Desired, systemd: Systemd) -> tuple[list[
             f"python_service_command:\n{words}"
         )
         return [refusal], []
-    return [], warnings
+    # These are named by themselves.
+    known = [f"'{name}'" for name in desired.not_honoured]
+    return [], [line for line in warnings if not any(name in line for name in known)]
 
 
 def _lock_problems(layout: Layout) -> list[str]:
@@ -122,6 +128,19 @@ def _user_problems(desired: Desired, accounts: Accounts) -> list[str]:
         "python_service_unit_options"
         for kind, name in desired.accounts
         if kind == "user" and accounts.is_root(name)
+    ]
+
+
+def _path_problems(desired: Desired) -> list[str]:
+    """Refuse paths that are to be writable and are not there: systemd would not start the service."""
+    release = desired.release
+    units = [release.units[process.unit] for process in release.processes] if release else []
+    return [
+        f"python_service_writable or ReadWritePaths: {path} is not on the host; make it before the "
+        "deploy, with a right to write there for the service's account"
+        for unit in units
+        for path in re.findall(r"^ReadWritePaths=(/.*)$", unit, re.MULTILINE)
+        if not os.path.exists(path)
     ]
 
 

@@ -23,6 +23,25 @@ _TRACEBACK = "Traceback (most recent call last)"
 _WRITABLE = "$STATE_DIRECTORY ({state}), $CACHE_DIRECTORY, $LOGS_DIRECTORY or /tmp"
 
 
+#: Characters before an error in which the call stands that it is of.
+_NEAR = 600
+#: What ProtectHome= hides.
+_HOMES = ("/home/", "/root/", "/run/user/")
+_MEMORY = ("jit", "MemoryDenyWriteExecute", "memory that is writable and executable")
+#: Calls that the sandbox denies, by what they are called in Python, with what opens them.
+_CALLS = (
+    (r"\b[lf]?chown\b", "chown", "SystemCallFilter", "to give files away"),
+    (
+        r"\b(?:nice|setpriority|sched_set\w+|cpu_affinity|ionice)\b",
+        "affinity",
+        "SystemCallFilter",
+        "to set its priority or its processors",
+    ),
+    (r"\bptrace\b", "debug", "SystemCallFilter", "to trace processes"),
+    (r"\bmmap\b", *_MEMORY),
+)
+
+
 class Subject(NamedTuple):
     """What failed: paths of its source, its state and its interpreter, and the lines of its unit."""
 
@@ -34,6 +53,11 @@ class Subject(NamedTuple):
     def settings(self, directive: str) -> list[str]:
         """The values of a directive in the unit."""
         return re.findall(rf"^{directive}=(.*)$", self.unit, re.MULTILINE)
+
+    def denies(self, directive: str) -> bool:
+        """Whether the unit asks for a directive that denies something; its last value counts."""
+        last = (self.settings(directive) or ["no"])[-1]
+        return last not in ("", "0", "no", "false", "off")
 
 
 def subject_of(layout: Layout, release: Release, unit: str = "") -> Subject:
@@ -74,14 +98,15 @@ def _from_words(subject: Subject, told: Iterable[Sequence[str]]) -> str | None:
 def _last_known(subject: Subject, entry: str) -> str | None:
     """The sentence on what stands last in an entry of that which is known."""
     found = [
-        (match.end(), match, sentence)
+        (match.end(), match, text)
         for pattern, sentence in _KNOWN
         for match in pattern.finditer(entry)
+        for text in [sentence(subject, match) if callable(sentence) else sentence]
+        if text
     ]
     if not found:
         return None
-    _, match, sentence = max(found, key=lambda one: one[0])
-    text = sentence(subject, match) if callable(sentence) else sentence
+    _, match, text = max(found, key=lambda one: one[0])
     quoted = {
         name: shortened(value or "", _MOST_QUOTED) for name, value in match.groupdict().items()
     }
@@ -111,13 +136,70 @@ def _denied(subject: Subject, match: re.Match[str]) -> str:
         )
     if match["error"].startswith("Read-only"):
         return (
-            f"{name} cannot be written: the service may write to {_WRITABLE}, and elsewhere with "
-            "ReadWritePaths in python_service_unit_options"
+            f"{name} cannot be written: the service may write to {_WRITABLE}, and elsewhere where "
+            "python_service_writable names the path"
         )
+    if path.startswith(_HOMES) and subject.denies("ProtectHome"):
+        return f"{name} is hidden from it (ProtectHome=); write python_service_allow: [home]"
     return (
-        f"{name} is denied to it: its account has no right to it, or a setting of the unit such as "
-        "ProtectHome=yes hides it"
+        f"{name} is denied to it: its account has no right to it, or a setting of the unit hides it"
     )
+
+
+def _opened_by(
+    word: str, directive: str, what: str
+) -> Callable[[Subject, re.Match[str]], str | None]:
+    """What is said of a denial by ``directive`` that ``word`` of python_service_allow opens."""
+
+    def sentence(subject: Subject, _match: re.Match[str]) -> str | None:
+        if not subject.denies(directive):
+            return None
+        return f"{what} is denied to it ({directive}=); write python_service_allow: [{word}]"
+
+    return sentence
+
+
+def _unreachable(subject: Subject, _match: re.Match[str]) -> str | None:
+    """Where what python_service_network leaves it is not enough."""
+    for directive in ("PrivateNetwork", "IPAddressDeny"):
+        if subject.denies(directive):
+            return (
+                f"the network is denied to it ({directive}=); write python_service_network: full, "
+                "or localhost if it is for this host alone"
+            )
+    if subject.denies("RestrictAddressFamilies"):
+        return (
+            "a kind of sockets is denied to it (RestrictAddressFamilies=); for the lists of "
+            "addresses and interfaces write python_service_allow: [netlink]"
+        )
+    return None
+
+
+def _unpermitted(subject: Subject, match: re.Match[str]) -> str | None:
+    """What a call needs that was not permitted, as far as its name tells."""
+    before = match.string[max(match.start() - _NEAR, 0) : match.start()]
+    if re.search(r"\b(?:connect|send(?:to|msg)?)\b", before) and subject.denies("IPAddressDeny"):
+        return _unreachable(subject, match)
+    for pattern, word, directive, what in _CALLS:
+        if re.search(pattern, before):
+            return _opened_by(word, directive, what)(subject, match)
+    if not subject.denies("SystemCallFilter"):
+        return None
+    return (
+        "a system call is denied to it, most likely by SystemCallFilter=, which "
+        "python_service_allow opens; docs/hardening.md says how to find out which"
+    )
+
+
+def _unmapped(subject: Subject, match: re.Match[str]) -> str | None:
+    """Where memory was asked for that kernels since 6.3 deny with another error (PR_SET_MDWE).
+
+    The error has other causes for a file that is mapped.
+    """
+    before = match.string[max(match.start() - _NEAR, 0) : match.start()]
+    if not re.search(r"\bmmap\(-1\b|\bPROT_EXEC\b", before):
+        return None
+    return _opened_by(*_MEMORY)(subject, match)
 
 
 def _database(_subject: Subject, _match: re.Match[str]) -> str:
@@ -162,7 +244,35 @@ def _unexecutable(_subject: Subject, match: re.Match[str]) -> str:
 
 #: What is said, as patterns, and the sentences that explain it, with the groups of the pattern. In
 #: an entry that the role's handler wrote, a newline stands as a backslash and an n.
-_TABLE: Sequence[tuple[str, str | Callable[[Subject, re.Match[str]], str]]] = (
+_TABLE: Sequence[tuple[str, str | Callable[[Subject, re.Match[str]], str | None]]] = (
+    # What the sandbox denies
+    (
+        r"\[Errno 1\] Operation not permitted",
+        _unpermitted,
+    ),
+    (r"\[Errno 13\] Permission denied(?!: )", _unmapped),
+    (
+        r"\[Errno 97\] Address family not supported|\[Errno 101\] Network is unreachable",
+        _unreachable,
+    ),
+    (
+        (
+            r"Unable to allocate section memory|[Cc]annot allocate write\+execute memory"
+            r"|cannot enable executable stack|failed to map segment from shared object"
+        ),
+        _opened_by(*_MEMORY),
+    ),
+    (
+        (
+            r"No such file or directory: '/proc/"
+            r"(?:cpuinfo|diskstats|loadavg|meminfo|mounts|net|partitions|stat|sys|uptime|vmstat)\b"
+        ),
+        _opened_by("procinfo", "ProcSubset", "what the host tells of itself in /proc"),
+    ),
+    (
+        r"No such file or directory: '/dev/",
+        _opened_by("devices", "PrivateDevices", "the host's devices in /dev"),
+    ),
     # Python
     (
         (
@@ -215,7 +325,8 @@ _TABLE: Sequence[tuple[str, str | Callable[[Subject, re.Match[str]], str]]] = (
         r"\('[^'\n]*', (?P<port>\d{1,3})\): (?:\[Errno 13\] )?[Pp]ermission denied",
         (
             "port {port} is for programs with more rights; choose one above 1023, or write "
-            "AmbientCapabilities: CAP_NET_BIND_SERVICE into python_service_unit_options"
+            "AmbientCapabilities: CAP_NET_BIND_SERVICE, CapabilityBoundingSet: CAP_NET_BIND_SERVICE "
+            "and PrivateUsers: false into python_service_unit_options"
         ),
     ),
     (r"Connection in use: (?:\('[^'\n]*', (?P<port>\d+))?", _taken),

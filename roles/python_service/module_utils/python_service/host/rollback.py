@@ -13,6 +13,7 @@ from ..model import Release
 from . import history, record, venv
 from .activation import activate, was_enabled
 from .decide import Desired
+from .isolation import on_this_host
 from .lock import locked
 from .machine import Machine
 from .observe import observe
@@ -63,7 +64,11 @@ def _desired(layout: Layout, machine: Machine, wish: Rollback) -> Desired:
     main = observed.units[layout.main_unit]
     stopped = main.state == "inactive" and not main.done
     enabled = was_enabled(observed.units.values())
-    desired = Desired.of(target, started=not stopped, enabled=enabled, keep=wish.keep)
+    desired = on_this_host(
+        layout,
+        machine,
+        Desired.of(target, started=not stopped, enabled=enabled, keep=wish.keep),
+    )
     # From there the way back leads to another release than from here.
     gone_back = history.Event("rollback", None, target.id, history.ACCEPTED, wish.by)
     onward = history.previous((*observed.events, gone_back), target.id)

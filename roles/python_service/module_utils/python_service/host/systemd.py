@@ -166,6 +166,19 @@ class Systemd:
             raise ServiceError(f"systemctl --version failed: {printable(result.stderr.strip())}")
         return int(found[1])
 
+    def identity(self) -> str:
+        """Which systemd runs, on which kernel; another where either was replaced."""
+        status = os.stat("/proc/1/exe")
+        program = f"{os.readlink('/proc/1/exe')} {status.st_size} {status.st_mtime_ns}"
+        return f"{os.uname().release} {program}"
+
+    def try_settings(self, settings: Sequence[str], command: Sequence[str]) -> str | None:
+        """What a command prints with these settings of a service; None where it does not end well."""
+        properties = [f"--property={setting}" for setting in settings]
+        how = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect"]
+        result = run([*how, *properties, *command])
+        return result.stdout if result.returncode == 0 else None
+
     def journal(self, matches: Sequence[str], since: float = 0.0) -> list[str]:
         """Messages of the last entries that match, oldest first; each may have many lines.
 
