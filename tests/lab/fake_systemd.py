@@ -184,6 +184,11 @@ class FakeSystemd(Systemd):
                 if unit.state == "failed":
                     unit.state = "inactive"
 
+    def prepared(self, units: Sequence[str]) -> bool:
+        self._watch(f"prepared {' '.join(units)}")
+        started = (self._get(name).invocation for name in units)
+        return any("ExecStartPre" in one.text for one in started if one)
+
     def release_of(self, unit: str, status: Mapping[str, str]) -> str | None:
         found = self.loaded.get(unit)
         running = found and found.state in BUSY and found.invocation

@@ -61,6 +61,8 @@ def test_addresses_are_told_by_the_environment(
     [
         (["--target /srv"], "has --target, which is the role's own affair"),
         (["-r more.txt"], "has -r, which is the role's own affair"),
+        (["--wheel-dir /srv"], "has --wheel-dir, which is the role's own affair"),
+        (["--upgrade"], "has --upgrade, which only `pip install` knows"),
         (["flask"], "begins with 'flask', which is no option"),
         (["--index-url"], "has --index-url with 0 values"),
         (["-i a b"], "has -i with 2 values"),

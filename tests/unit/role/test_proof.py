@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +25,21 @@ def refusal(host: FakeHost, *programs: Program, **made_of: str) -> str:
 
 def test_a_program_that_ends_by_itself_is_told_what_a_service_is(host: FakeHost) -> None:
     assert "ended by itself: a service stays in the foreground" in refusal(host, Program("ends"))
+
+
+@pytest.mark.parametrize("kind", ["a release to go back to", "none"])
+def test_what_a_migration_changed_is_said_to_stay(host: FakeHost, kind: str) -> None:
+    if kind != "none":
+        host.deploy(make_release(host, "demo", Program()))
+    bad = make_release(host, "demo", Program("exits"), source="2")
+    assert "ExecStartPre" not in refusal(host, Program("exits"), source="3")
+    units = {
+        name: text.replace("ExecStart=", "ExecStartPre=/bin/migrate\nExecStart=")
+        for name, text in bad.units.items()
+    }
+    with pytest.raises(ServiceError, match="was not accepted") as raised:
+        host.deploy(replace(bad, units=units))
+    assert "ExecStartPre= ran: what that changed outside of the release" in str(raised.value)
 
 
 def test_one_that_dies_while_another_is_waited_for_is_noticed(host: FakeHost) -> None:

@@ -34,6 +34,10 @@ from .trust import weakness
 _BEFOREHAND: Collection[str] = ("claim", "make", "distrust", "stage")
 #: Steps that nothing that runs depends on: they come when the release counts.
 _AFTERWARDS: Collection[str] = ("prune",)
+_NOT_UNDONE = (
+    "Its ExecStartPre= ran: what that changed outside of the release, as a migration does in a "
+    "database, is not undone."
+)
 
 
 def activate(layout: Layout, machine: Machine, desired: Desired, request: Request) -> Outcome:
@@ -87,16 +91,24 @@ class _Failure:
             last = history.in_place(self._change.observed.events)
             return self._error([words, "What runs is untouched."], last.after if last else None)
         self._note(history.REJECTED)
+        lasting = [_NOT_UNDONE] if self._prepared(done) else []
         before = self._before()
         if before is not None and before.id == self._change.desired.id:
             # There is no other to go back to, and systemd goes on trying this one.
             words = f"There is no other release to go back to; the service is {self._state()}."
-            return self._error([self._reason, words], before.id)
+            return self._error([self._reason, *lasting, words], before.id)
         said = f"Release {self._change.desired.id} was not accepted: {self._reason}"
         back, ending = self._go_back(before, done)
         return self._error(
-            [said, ending], before.id if before else None, back=before if back else None
+            [said, *lasting, ending], before.id if before else None, back=before if back else None
         )
+
+    def _prepared(self, done: list[Step]) -> bool:
+        """Whether commands have run that come before a process's own."""
+        try:
+            return self._change.systemd.prepared(sorted(_started(done)))
+        except Exception:  # noqa: BLE001 - it is being told of another
+            return False
 
     def _state(self) -> str:
         unit = self._layout.main_unit
@@ -172,9 +184,14 @@ class _Failure:
         return ServiceError("\n".join(words), **{**facts, "changed": back is not None})
 
 
+def _started(done: list[Step]) -> set[str]:
+    """Units that these steps start."""
+    return {name for step in done if step.action == "start" for name in step.subjects}
+
+
 def _without(done: list[Step], observed: Observed) -> Observed:
     """What is observed, but that no unit has done its work which was started for another release."""
-    started = {name for step in done if step.action == "start" for name in step.subjects}
+    started = _started(done)
     units = {
         name: replace(unit, done=unit.done and name not in started)
         for name, unit in observed.units.items()

@@ -90,6 +90,13 @@ class Systemd:
         for unit in units:  # together, one that systemd does not know would keep it from the rest
             run(["systemctl", "--quiet", "reset-failed", unit])
 
+    def prepared(self, units: Sequence[str]) -> bool:
+        """Whether a command of ``ExecStartPre=`` ran when one of the units was last started."""
+        if not units:
+            return False
+        shown = run(["systemctl", "show", "--property", "ExecStartPre", *units]).stdout
+        return bool(re.search(r" ; pid=[1-9]\d* ; ", shown))
+
     def release_of(self, unit: str, status: Mapping[str, str]) -> str | None:
         """Id of the release that the unit's invocation was started with, or None.
 
