@@ -376,15 +376,16 @@ def test_commands_beside_the_services_own_are_those_of_its_release(versioned: Ve
 
 
 def test_a_bad_release_whose_migration_ran_says_so(host: Host, versioned: Versioned) -> None:
-    """And one whose migration did not run, since it fails before it, does not."""
+    """And one that has none does not."""
     database = f"/var/lib/{versioned.service.name}/database"
     migration = {"Service": {"ExecStartPre": f"/bin/sh -c 'echo migrated >> {database}'"}}
     versioned.deploy("one").succeeded()
-    run = versioned.deploy("bad", unit_options=migration)
+    (versioned.source / "main.py").write_text("raise SystemExit('did not work')\n")
+    run = versioned.player.role(**versioned.variables(unit_options=migration))
     assert "Its ExecStartPre= ran: what that changed outside of the release" in run.message
     assert "migrated" in host.file(database).content_string
     assert versioned.serves() == "one"
-    assert "ExecStartPre= ran" not in versioned.deploy("bad").message
+    assert "ExecStartPre= ran" not in versioned.player.role(**versioned.variables()).message
 
 
 def test_check_mode_refuses_what_systemd_will_refuse(host: Host, versioned: Versioned) -> None:

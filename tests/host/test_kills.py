@@ -45,7 +45,8 @@ def expect_tidy(host: Host, versioned: Versioned) -> None:
     name = versioned.service.name
     left = host.check_output(f"ls -A /opt/{name}").split()
     assert set(left) == {"releases", "environments", "current", "history.jsonl"}
-    assert host.check_output(f"ls -A /etc/systemd/system | grep -c {name}.service") == "1"
+    units = host.check_output(f"ls -A /etc/systemd/system | grep {name}").split()
+    assert set(units) == {f"{name}.service", f"{name}.service.d"}
 
 
 def duration(versioned: Versioned) -> float:

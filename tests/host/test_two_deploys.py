@@ -39,11 +39,11 @@ def test_a_lock_whose_holder_died_does_not_count(
     first = player.start(player.role_playbook(**slow))
     # Only then: a pip that still has something to say ends by itself when nobody listens.
     versioned.service.eventually(index.asked.is_set)
-    holders = host.check_output("pgrep -f '[p]ip install'").split()
+    holders = host.check_output("pgrep -f '[p]ip wheel'").split()
     parents = host.check_output(f"ps -o ppid= -p {holders[0]}").split()
     host.check_output(f"kill -9 {parents[0]}")
     # What it had started ends with it, and so does the lock.
-    versioned.service.eventually(lambda: host.run("pgrep -f '[p]ip install'").rc != 0)
+    versioned.service.eventually(lambda: host.run("pgrep -f '[p]ip wheel'").rc != 0)
     index.release()
     versioned.player.role(**slow).succeeded()
     first.communicate()
