@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 #: The first words of every unit file that the role writes: what tells its own from others.
 UNIT_MARK = "# Made by the Ansible role python_service"
+#: Directories that ProtectHome= hides: systemd.exec(5).
+HOMES = ("/home", "/root", "/run/user")
 
 
 class Layout(NamedTuple):

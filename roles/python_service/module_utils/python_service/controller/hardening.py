@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..layout import HOMES
 from .manual import PREFIX
 from .places import lies_in
 from .problems import problem
@@ -113,8 +114,6 @@ PROFILE = (
 _RULES = [rule for group in PROFILE for rule in group.rules]
 #: Settings beside the profile's that give what it withholds.
 _OPENING = ("BindPaths", "DeviceAllow", "ReadWritePaths")
-#: Directories that ProtectHome= hides.
-_HOMES = ("/home", "/root", "/run/user")
 _PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+")
 
 
@@ -156,7 +155,7 @@ def hardening_problems(arguments: Mapping[str, Any], base: str) -> Iterator[str]
                 f"{path} has the service's own code in it, {base}; write the directory of its data"
             )
             yield problem("writable", said)
-        elif "home" not in arguments["allow"] and any(lies_in(path, home) for home in _HOMES):
+        elif "home" not in arguments["allow"] and any(lies_in(path, home) for home in HOMES):
             said = f"{path} is hidden from the service; write {PREFIX}allow: [home] as well"
             yield problem("writable", said)
 

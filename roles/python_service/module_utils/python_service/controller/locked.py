@@ -7,9 +7,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from packaging.requirements import InvalidRequirement, Requirement
-
-from .pip_format import has_variables, logical_lines
+from .pins import is_fixed
+from .pip_format import has_variables, logical_lines, named
 
 _HASHED = re.compile(r"(?P<requirement>[^-].*?)(?P<hashes>(\s+--hash[=\s]\s*\w+:[0-9a-f]+)+)\s*")
 _HASH = re.compile(r"\w+:[0-9a-f]+(?=\s|$)")
@@ -58,11 +57,8 @@ def _requirement(line: str) -> str:
 
 
 def _is_pinned(text: str) -> bool:
-    try:
-        requirement = Requirement(text)
-    except InvalidRequirement:
+    """Whether pip takes it for one version, as it does only where nothing else is asked of that."""
+    requirement = named(text)
+    if requirement is None:
         return False
-    pins = [
-        pin.operator in ("==", "===") and "*" not in pin.version for pin in requirement.specifier
-    ]
-    return bool(requirement.url) or pins == [True]
+    return bool(requirement.url) or (len(requirement.specifier) == 1 and is_fixed(requirement))

@@ -28,12 +28,13 @@ def fixed_names(texts: Iterable[str]) -> tuple[str, ...] | None:
             if has_variables(required) or (parsed.file and ":" in parsed.file):
                 return None
             requirement = named(required)
-            if requirement and (_is_fixed(requirement) or "://" in required):
+            if requirement and (is_fixed(requirement) or "://" in required):
                 found.add(str(canonicalize_name(requirement.name)))
     return tuple(sorted(found))
 
 
-def _is_fixed(requirement: Requirement) -> bool:
+def is_fixed(requirement: Requirement) -> bool:
+    """Whether a requirement allows one version alone."""
     return any(
         one.operator == "===" or (one.operator == "==" and not one.version.endswith("*"))
         for one in requirement.specifier

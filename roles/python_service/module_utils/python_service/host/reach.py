@@ -13,12 +13,11 @@ import stat
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from ..layout import HOMES
 from .programs import run
 
 #: What is asked for, as the bits of others in a mode.
 EXECUTE, READ = 0o1, 0o4
-#: What ProtectHome= takes away: systemd.exec(5).
-_HOMES = ("/home", "/root", "/run/user")
 #: By these a unit sees other files than the host has.
 _OTHER_FILES = re.compile(r"^(Root\w+|Bind\w*Paths|TemporaryFileSystem)=", re.MULTILINE)
 #: Prints the files of Python's own that an interpreter has in use.
@@ -73,7 +72,7 @@ def hidden(path: str, unit: str) -> str | None:
     if _OTHER_FILES.search(unit):
         return None
     for place in _places(path):
-        for home in _HOMES:
+        for home in HOMES:
             if place.startswith(f"{home}/"):
                 return f"ProtectHome={protect[-1]} of its unit hides {home}"
     return None

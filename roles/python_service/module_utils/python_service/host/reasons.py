@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..foreign import shortened
-from ..layout import Layout
+from ..layout import HOMES, Layout
 from ..model import Release
 
 #: Bytes of what is quoted in a sentence.
@@ -25,8 +25,6 @@ _WRITABLE = "$STATE_DIRECTORY ({state}), $CACHE_DIRECTORY, $LOGS_DIRECTORY or /t
 
 #: Characters before an error in which the call stands that it is of.
 _NEAR = 600
-#: What ProtectHome= hides.
-_HOMES = ("/home/", "/root/", "/run/user/")
 _MEMORY = ("jit", "MemoryDenyWriteExecute", "memory that is writable and executable")
 #: Calls that the sandbox denies, by what they are called in Python, with what opens them.
 _CALLS = (
@@ -139,7 +137,7 @@ def _denied(subject: Subject, match: re.Match[str]) -> str:
             f"{name} cannot be written: the service may write to {_WRITABLE}, and elsewhere where "
             "python_service_writable names the path"
         )
-    if path.startswith(_HOMES) and subject.denies("ProtectHome"):
+    if path.startswith(tuple(f"{home}/" for home in HOMES)) and subject.denies("ProtectHome"):
         return f"{name} is hidden from it (ProtectHome=); write python_service_allow: [home]"
     return (
         f"{name} is denied to it: its account has no right to it, or a setting of the unit hides it"
