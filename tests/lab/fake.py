@@ -148,12 +148,12 @@ def _processes(
             "" if program.timer or program.socket else "[Install]\nWantedBy=multi-user.target\n"
         )
         units[f"{stem}.service"] = (
-            f"{head}[Unit]\nStartLimitIntervalSec=300\n[Service]\nType={program.type}\n"
+            f"{head}[Unit]\nStartLimitIntervalSec=3600\n[Service]\nType={program.type}\n"
             f"ExecStart={_serve(layout, made_from)} {program.does}\n"
             f"WorkingDirectory={layout.app(release)}\n"
             f"Environment=PYTHON_SERVICE_RELEASE={release}\n"
             f"LogExtraFields=PYTHON_SERVICE_RELEASE={release}\n"
-            "Restart=on-failure\nRestartSec=2\n"
+            "Restart=on-failure\nRestartSec=1\n"
             + ("RemainAfterExit=yes\n" if program.type == "oneshot" and program.stays else "")
             + install
         )

@@ -14,6 +14,7 @@ unhealthy    likewise, and never healthy
 warms-up     likewise, and healthy after two seconds
 exits        soon ends with status 1, and is never ready
 ends         soon ends with status 0, and is never ready
+falls        comes up, is ready, and soon ends with status 1, on and on
 crashes      comes up, and ends with status 1 after three seconds, on and on
 listens      comes up, and accepts connections
 gives-up     comes up, logs an error, and ends with status 1 after five seconds, on and on
@@ -39,9 +40,9 @@ from python_service.module_utils.python_service.host.systemd import BUSY, UP, St
 #: By the names that journalctl(1) has for those that the role asks for.
 _PRIORITIES = {"err": 3, "warning": 4}
 _TARGETS = ("multi-user.target", "sockets.target", "timers.target")
-_RESTART_SEC = 2.0
+_RESTART_SEC = 1.0
 # What systemd.unit(5) says of StartLimitBurst= and StartLimitIntervalSec=, and the role's template.
-_START_LIMITS = {"": (5, 10.0), "300": (10, 300.0), "0": (10**6, 0.0)}
+_START_LIMITS = {"": (5, 10.0), "3600": (30, 3600.0), "0": (10**6, 0.0)}
 _START_TIMEOUT = 90.0
 _SOON = 0.2
 _CRASH = 3.0
@@ -354,6 +355,9 @@ class FakeSystemd(Systemd):
             ExecMainStartTimestampMonotonic=(
                 str(int(unit.invocation.started * 1e6)) if unit.invocation else "0"
             ),
+            ActiveEnterTimestampMonotonic=(
+                str(int(unit.invocation.started * 1e6)) if unit.invocation else "0"
+            ),
             ConditionResult="yes",
             RemainAfterExit=text.last("RemainAfterExit", "no"),
             MainPID="1" if unit.sub == "running" else "0",
@@ -441,7 +445,7 @@ class FakeSystemd(Systemd):
             unit.due = (self.now + _SOON, "end")
         if does == "gives-up":
             self._say(name, "Connection in use", 3)
-        ends = {"crashes": _CRASH, "gives-up": _GIVE_UP, "deaf": _GIVE_UP}
+        ends = {"falls": _SOON, "crashes": _CRASH, "gives-up": _GIVE_UP, "deaf": _GIVE_UP}
         if does in ends:
             unit.due = (self.now + ends[does], "end")
 

@@ -122,6 +122,15 @@ def test_a_directive_that_systemd_does_not_know_is_named_and_left_alone(
     assert (desired.drop_ins, desired.not_honoured) == ({}, ("PrivateIPC",))
 
 
+def test_one_of_how_a_service_is_restarted_is_named_and_not_tried(
+    place: FakeHost, systemd: Host
+) -> None:
+    assert wanted(place, "RestartSteps=5\n").not_honoured == ("RestartSteps",)
+    systemd.systemd = 254
+    assert wanted(place, "RestartSteps=5\n").not_honoured == ()
+    assert systemd.tries == 0
+
+
 def test_it_is_tried_once_and_again_where_the_kernel_or_systemd_changed(
     place: FakeHost, systemd: Host
 ) -> None:

@@ -58,6 +58,18 @@ def test_one_that_is_never_ready_fails_with_its_start(host: FakeHost) -> None:
     assert "result timeout" in words
 
 
+def test_one_that_dies_right_after_it_said_that_it_is_ready_is_not_accepted(host: FakeHost) -> None:
+    words = refusal(host, Program("falls", type="notify"))
+    assert "demo.service did not stay up: " in words
+    assert "exit status 1" in words
+
+
+def test_one_that_is_ready_need_not_settle_for_as_long_as_others(host: FakeHost) -> None:
+    before = host.systemd.now
+    host.deploy(make_release(host, "demo", Program(type="notify", settle=600.0)))
+    assert host.systemd.now - before < 600.0
+
+
 def test_one_that_is_not_healthy_is_said_to_be_up(host: FakeHost) -> None:
     words = refusal(host, Program("unhealthy", checked=True))
     assert "demo.service is up, but not healthy: check ends with status 1" in words

@@ -45,6 +45,7 @@ def service_unit(
     ``paths`` are variables that lead to the release's own programs and packages.
     """
     state, cache, _ = settings.layout.data
+    own = process.unit_options.get("Service", {})
     return _SERVICE.render(
         name=settings.layout.name,
         description=text(settings.description),
@@ -58,7 +59,9 @@ def service_unit(
         release=release,
         homes={"HOME": state, "XDG_CACHE_HOME": cache, "TMPDIR": "/tmp"},  # noqa: S108 - of its own
         # Of two, $RUNTIME_DIRECTORY would name both, and programs take it for one path.
-        runtime="RuntimeDirectory" not in process.unit_options.get("Service", {}),
+        runtime="RuntimeDirectory" not in own,
+        # systemd would shorten a longer one to the role's longest.
+        delays="RestartSec" not in own,
         protection=protection(process),
         assignments=[assignment(name, value) for name, value in process.environment.items()],
         options={

@@ -59,7 +59,7 @@ _OFF = {
     "NoNewPrivileges": "no",
 }
 #: Versions of systemd that came to know a directive after the oldest that the role runs on.
-_SINCE = {"PrivateIPC": 248}
+_SINCE = {"PrivateIPC": 248, "RestartMaxDelaySec": 254, "RestartSteps": 254}
 #: A user of every Linux system that nothing runs as.
 _NOBODY = "daemon"
 #: Prints which of the directives that it is given have no effect on it. Without a word on those
@@ -131,9 +131,9 @@ def _asked(unit: str) -> dict[str, list[str]]:
     """The values of the directives that a unit asks for, by their names; the last of most counts."""
     found: dict[str, list[str]] = {}
     for name, value in re.findall(r"^([A-Za-z]+)=(.*)$", unit, re.MULTILINE):
-        if name in _OFF:
-            found.setdefault(name, []).append(value)
-    return {name: found[name] for name in _OFF if name in found and found[name][-1] != _OFF[name]}
+        found.setdefault(name, []).append(value)
+    names = [name for name in (*_OFF, *_SINCE) if name in found]
+    return {name: found[name] for name in names if found[name][-1] != _OFF.get(name)}
 
 
 def _lacking(
@@ -156,7 +156,9 @@ def _lacking(
 def _tried(systemd: Systemd, python: str, asked: Mapping[str, Sequence[str]]) -> _Lacking:
     version = systemd.version()
     unknown = [name for name, since in _SINCE.items() if name in asked and version < since]
-    known = [name for name in asked if name not in unknown]
+    known = [name for name in asked if name in _OFF and name not in unknown]
+    if not known:
+        return _Lacking(unknown=unknown)
     kinds = ("user", "net", "ipc", "uts", "mnt")
     ours = {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in kinds}
 

@@ -22,6 +22,8 @@ _LEAST = 1.0  # seconds that an answer may take, also when the time is nearly ov
 #: Seconds for which a process has to stay up of which something says that it may not. gunicorn
 #: gives up after five seconds where its address is taken.
 _DOUBTED = 15.0
+#: Seconds for which one has to stay up that says itself that it is ready: some say so too early.
+_READY = 1.0
 
 
 class Started(NamedTuple):
@@ -47,8 +49,8 @@ def prove(
 ) -> None:
     """Return when all processes are proven, side by side; raise `ServiceError` when one is not.
 
-    A process is proven when it runs the release, has been up for `Process.settle` seconds
-    where it does not tell systemd itself that it is ready, and then is healthy.
+    A process is proven when it runs the release, has been up for `Process.settle` seconds,
+    of which one is enough where it tells systemd itself that it is ready, and then is healthy.
     Where no health check tells, one that speaks of errors, or accepts no
     connections while the one before it did, is watched for longer.
     A job is when its timer is armed.
@@ -136,17 +138,19 @@ class _Watched:
 
     @property
     def _settles(self) -> bool:
-        """Whether time has to tell if the process is up: systemd is not told of its readiness."""
-        return self._first["Type"] == "exec" and not self._process.timer
+        """Whether time has to tell if the process stays up: it is neither a job nor ended by now."""
+        return self._first["Type"] != "oneshot" and not self._process.timer
 
     @property
     def _up_since(self) -> float:
-        return int(self._first["ExecMainStartTimestampMonotonic"] or 0) / 1e6
+        return int(self._first["ActiveEnterTimestampMonotonic"] or 0) / 1e6
 
     def settle(self) -> None:
-        """Watch a process that does not tell systemd of its readiness until it has been up long enough."""
+        """Watch a process until it has been up long enough."""
         if self._settles:
-            self._watch(self._up_since + self._process.settle)
+            says_so = self._first["Type"] == "notify"
+            seconds = self._process.settle
+            self._watch(self._up_since + (min(seconds, _READY) if says_so else seconds))
 
     def dispel_doubt(self) -> None:
         """Watch a process for longer of which nothing but its being up says that it serves."""

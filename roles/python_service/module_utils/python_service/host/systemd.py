@@ -38,6 +38,7 @@ _PROPERTIES = (
     "ExecMainCode",
     "ExecMainStatus",
     "ExecMainStartTimestampMonotonic",
+    "ActiveEnterTimestampMonotonic",
     "ConditionResult",
     "MainPID",
     "NRestarts",

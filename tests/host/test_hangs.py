@@ -1,0 +1,73 @@
+"""Services that hang, that die at once, and that crash on and on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from lab.deploys import Player, Service
+from lab.playbooks import Run
+from programs import SERVICES
+from testinfra.host import Host
+
+#: The second knows delays that grow.
+HOSTS = ("debian-11", "debian-testing")
+
+Deploy = Callable[..., Run]
+
+
+@pytest.fixture
+def lives(host: Host) -> Service:
+    return Service(host, "lives")
+
+
+@pytest.fixture
+def deploy(player: Player) -> Iterator[Deploy]:
+    def deploy(how: str, **changes: Any) -> Run:
+        given = {"src": str(SERVICES / "lives.py"), "command": f"python lives.py {how}"}
+        return player.role(**{"name": "lives", "type": "notify", **given, **changes})
+
+    yield deploy
+    player.role(name="lives", state="absent", remove_data=True).succeeded()
+
+
+def test_a_service_starts_slowly_hangs_and_says_where_each_thread_was(
+    deploy: Deploy, lives: Service
+) -> None:
+    # It asks for more time to start than it has.
+    deploy("slowly", unit_options={"Service": {"TimeoutStartSec": 1, "WatchdogSec": 2}}).succeeded()
+    assert lives.show("NRestarts") == {"NRestarts": "0"}
+    for count, sign, hung in (("1", "STOP", "in <module>"), ("2", "USR1", "in wait_for_ever")):
+        pid, back = lives.pid, {"NRestarts": count, "ActiveState": "active"}
+        lives.host.check_output(f"kill -{sign} {pid}")
+        lives.eventually(lambda back=back: lives.show(*back) == back)  # type: ignore[misc]
+        said = lives.journal(f"_PID={pid}", "PRIORITY=2")
+        words = "\n".join(str(entry["MESSAGE"]) for entry in said)
+        assert "Fatal Python error: Aborted" in words
+        assert hung in words
+        assert "in another_thread" in words
+
+
+def test_a_service_that_dies_right_after_it_was_ready_is_not_accepted(deploy: Deploy) -> None:
+    run = deploy("briefly")
+    assert run.status != 0
+    assert "lives.service did not stay up: " in run.message
+    assert "died early" in run.message
+
+
+def test_a_crash_loop_ends_or_slows_down_and_is_no_obstacle(deploy: Deploy, lives: Service) -> None:
+    deploy("on").succeeded()
+    lives.host.check_output("touch /var/lib/lives/crash")
+    lives.host.check_output(f"kill -9 {lives.pid}")
+    shown = lives.show("RestartUSecNext", "RestartUSec")
+    if "RestartUSecNext" in shown:
+        lives.eventually(lambda: int(lives.show("NRestarts")["NRestarts"]) > 2)
+        assert lives.show("RestartUSec")["RestartUSec"] == "1s"
+        assert float(lives.show("RestartUSecNext")["RestartUSecNext"].rstrip("s")) > 2
+    else:
+        lives.eventually(lambda: lives.show("ActiveState")["ActiveState"] == "failed")
+        assert int(lives.show("NRestarts")["NRestarts"]) > 20
+    lives.host.check_output("rm /var/lib/lives/crash")
+    deploy("on", description="mended").succeeded()
+    assert lives.pid != 0
