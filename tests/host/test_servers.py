@@ -14,6 +14,10 @@ HOST = "debian-13"
 
 Entry = dict[str, Any]
 
+SECRET = {
+    "secrets": {"SHOP_SECRET": "of the shop alone"},
+    "secret_environment": ["SHOP_SECRET"],
+}
 WSGI = ("levels", "caught", "print", "warn", "raise", "exit", "fault")
 ASGI = ("levels", "print", "task", "raise")
 
@@ -27,6 +31,7 @@ def gunicorn(host: Host, module_player: Player, service: Callable[[str], Service
         src=str(SERVICES / "wsgi.py"),
         command=f"gunicorn {options} wsgi:app",
         health={"url": "http://127.0.0.1:8001/"},
+        **SECRET,
         **requirements(),
     ).succeeded()
     wsgi = service("wsgi")
@@ -45,6 +50,7 @@ def uvicorn(host: Host, module_player: Player, service: Callable[[str], Service]
         src=str(SERVICES / "asgi.py"),
         command="python -m uvicorn --port 8002 asgi:app",
         health={"url": "http://127.0.0.1:8002/"},
+        **SECRET,
         **requirements(),
     ).succeeded()
     asgi = service("asgi")
@@ -90,6 +96,14 @@ def test_gunicorn_starts_without_a_word_that_is_no_information(
     start = [e for e in wsgi.journal() if e["_PID"] == str(wsgi.pid)][:3]
     assert "Starting gunicorn" in start[0]["MESSAGE"]
     assert {entry["PRIORITY"] for entry in start} == {"6"}
+
+
+@pytest.mark.parametrize("port", [8001, 8002], ids=["gunicorn", "uvicorn"])
+def test_a_server_answers_with_a_secret_from_its_environment(
+    gunicorn: list[Entry], uvicorn: list[Entry], host: Host, port: int
+) -> None:
+    program = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{port}/').read())"
+    assert host.check_output(f'python3 -c "{program}"') == repr(b"of the shop alone")
 
 
 def test_gunicorn_finds_a_place_for_its_control_socket(

@@ -31,6 +31,8 @@ class Player:
 
     def __init__(self, host: str, directory: Path, group: str = "all") -> None:
         self.host = host
+        #: Variables of the environment that Ansible runs in.
+        self.environment = dict(_ENVIRONMENT)
         self._directory = directory
         self._inventory = directory / f"inventory-{group}.yml"
         variables = {"ansible_connection": "community.docker.docker", "ansible_user": "root"}
@@ -67,11 +69,11 @@ class Player:
 
     def playbook(self, playbook: Path, *options: str) -> Run:
         """Run a playbook to its end."""
-        return playbooks.run(*self._arguments(playbook, *options), variables=_ENVIRONMENT)
+        return playbooks.run(*self._arguments(playbook, *options), variables=self.environment)
 
     def start(self, playbook: Path, *options: str) -> subprocess.Popen[str]:
         """Start a playbook, in a process group of its own."""
-        return playbooks.start(*self._arguments(playbook, *options), variables=_ENVIRONMENT)
+        return playbooks.start(*self._arguments(playbook, *options), variables=self.environment)
 
     def _arguments(self, playbook: Path, *options: str) -> tuple[Any, ...]:
         return ("ansible-playbook", self._inventory, *options, str(playbook))

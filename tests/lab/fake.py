@@ -8,15 +8,16 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from lab.fake_systemd import FakeSystemd, Invocation, inodes_of
+from lab.fake_systemd import FakeSystemd, Invocation, credentials_of, inodes_of
 from python_service.library import python_service_deploy
 from python_service.module_utils.python_service.archive import pack
+from python_service.module_utils.python_service.controller.secrets import packed
 from python_service.module_utils.python_service.errors import ServiceError
 from python_service.module_utils.python_service.host import builder, files, history, venv
 from python_service.module_utils.python_service.host.accounts import Accounts
@@ -89,7 +90,8 @@ class FakeAccounts(Accounts):
 class Program:
     """One process of a release that is to be made; ``does`` is a word that `fake_systemd` knows.
 
-    The main process has no ``name``. ``socket`` is an address and ``timer`` a time.
+    The main process has no ``name``. ``socket`` is an address and ``timer`` a time, ``secrets``
+    are names of some.
     """
 
     does: str = "good"
@@ -100,6 +102,7 @@ class Program:
     socket: str | None = None
     timer: str | None = None
     stays: bool = True
+    secrets: tuple[str, ...] = ()
 
 
 def make_release(
@@ -122,6 +125,7 @@ def make_release(
             health=Health(timeout=3.0, command="check") if program.checked else None,
             socket=f"{_stem(name, program)}.socket" if program.socket else None,
             timer=f"{_stem(name, program)}.timer" if program.timer else None,
+            secrets=program.secrets,
         )
         for program in programs
     )
@@ -154,6 +158,7 @@ def _processes(
             f"Environment=PYTHON_SERVICE_RELEASE={release}\n"
             f"LogExtraFields=PYTHON_SERVICE_RELEASE={release}\n"
             "Restart=on-failure\nRestartSec=1\n"
+            + "".join(f"LoadCredential={one}:{layout.secret(one)}\n" for one in program.secrets)
             + ("RemainAfterExit=yes\n" if program.type == "oneshot" and program.stays else "")
             + install
         )
@@ -219,6 +224,7 @@ class FakeHost:
         enabled: bool = True,
         keep: int = 5,
         by: str = "me@here",
+        secrets: Mapping[str, str] | None = None,
         check: bool = False,
     ) -> dict[str, Any]:
         """Deploy as the role does; raises `ServiceError` as its module does."""
@@ -232,6 +238,7 @@ class FakeHost:
             "state": "started" if started else "stopped",
             "enabled": enabled,
             "keep_releases": keep,
+            "secrets": packed(secrets or {}),
             "by": by,
             "source_diff": [],
             "archive": self.archive(release),
@@ -343,6 +350,7 @@ class FakeHost:
             (found.state in UP or done)
             and anonymous(found.invocation.text.text) == anonymous(text)
             and (not unit.endswith(".service") or self._is_from(name, release, found.invocation))
+            and found.invocation.credentials == credentials_of(found.invocation.text)
         )
 
     def _is_from(self, name: str, release: Release, invocation: Invocation) -> bool:
@@ -363,7 +371,19 @@ class FakeHost:
             if directory == self.root:
                 folders.remove("run")
             found += [os.path.join(directory, file) for file in inside if file.endswith(".new")]
-        return found
+        return [*found, *self.old_secrets(name)]
+
+    def secrets(self, name: str) -> dict[str, str]:
+        """The values of a service's secrets that are on the host."""
+        return self._values(self.layout(name).secrets)
+
+    def old_secrets(self, name: str) -> dict[str, str]:
+        """The values of before that are on the host."""
+        return self._values(self.layout(name).old_secrets)
+
+    @staticmethod
+    def _values(directory: str) -> dict[str, str]:
+        return {one: read(os.path.join(directory, one)) or "" for one in names(directory)}
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The lines of the history."""

@@ -23,6 +23,8 @@ never-ready  does not say that it is ready, which ``Type=notify`` waits for
 refuses      keeps systemd from starting it in place of what runs
 check        is healthy as long as the process is whose sandbox it runs in
 ============ =====================================================================
+
+Whatever it is, it exits where one of its secrets is ``wrong``.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from python_service.module_utils.python_service.errors import ServiceError
+from python_service.module_utils.python_service.host.files import read
 from python_service.module_utils.python_service.host.systemd import BUSY, UP, Status, Systemd
 
 #: By the names that journalctl(1) has for those that the role asks for.
@@ -83,6 +86,8 @@ class Invocation:
     started: float
     #: Which directories it runs from: another one in their place is none of its own.
     inodes: tuple[int, ...] = ()
+    #: The secrets that it was given.
+    credentials: dict[str, str | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -413,14 +418,16 @@ class FakeSystemd(Systemd):
     def _invoke(self, name: str, unit: Unit) -> Invocation:
         self._count += 1
         text = Text(unit.text or "")
-        invocation = Invocation(f"{self._count:032x}", text, self.now, inodes_of(text))
+        invocation = Invocation(
+            f"{self._count:032x}", text, self.now, inodes_of(text), credentials_of(text)
+        )
         unit.invocation, unit.due, unit.code, unit.status = invocation, None, 0, 0
         return invocation
 
     def _come_up(self, name: str, unit: Unit, invocation: Invocation) -> None:
         text = invocation.text
         kind, does = text.last("Type", "simple"), self._behaviour(invocation)
-        if does in ("200", "203"):
+        if does in ("200", "203", "243"):
             self._end(name, unit, int(does))
             raise ServiceError(f"Job for {name} failed: its program cannot be executed.")
         if kind == "oneshot":
@@ -452,18 +459,28 @@ class FakeSystemd(Systemd):
     def _behaviour(self, invocation: Invocation) -> str:
         text = invocation.text
         words = text.command
-        if not words:
-            return "203"
-        directory = text.last("WorkingDirectory")
-        if directory and not os.path.isdir(directory):
-            return "200"
-        if words[0].startswith("/") and not os.access(words[0], os.X_OK):
-            return "203"
-        if text.release in self.sick:
+        failure = self._failure(invocation)
+        if failure:
+            return failure
+        if text.release in self.sick or "wrong" in invocation.credentials.values():
             return "exits"
         if words[-1] == "check":
             return "good" if self._is_healthy(text.last("JoinsNamespaceOf")) else "exits"
         return words[-1]
+
+    @staticmethod
+    def _failure(invocation: Invocation) -> str | None:
+        """The status with which systemd itself fails to execute a program: systemd.exec(5)."""
+        words = invocation.text.command
+        directory = invocation.text.last("WorkingDirectory")
+        if not words:
+            return "203"
+        if directory and not os.path.isdir(directory):
+            return "200"
+        if None in invocation.credentials.values():
+            return "243"
+        lacks = words[0].startswith("/") and not os.access(words[0], os.X_OK)
+        return "203" if lacks else None
 
     def _is_healthy(self, name: str) -> bool:
         unit = self._get(name)
@@ -575,6 +592,12 @@ class FakeSystemd(Systemd):
     def _reenable(self, name: str) -> None:
         self._disable(name)
         self._enable(name)
+
+
+def credentials_of(text: Text) -> dict[str, str | None]:
+    """What a unit would be given as credentials now; None is one that is not there."""
+    named = [line.partition(":") for line in text.get("LoadCredential", [])]
+    return {name: read(path) for name, _, path in named}
 
 
 def inodes_of(text: Text) -> tuple[int, ...]:

@@ -84,6 +84,7 @@ def expect_kept(host: FakeHost, name: str, but: Collection[str] = ()) -> None:
         found = read_release(layout, str(release))
         assert found, f"release {release} is not on the host"
         assert os.path.isdir(layout.venv(found.venv.id)), f"the venv of {release} is not"
+        assert found.secrets <= host.secrets(name).keys(), f"a secret of {release} is not"
 
 
 def expect_gone(host: FakeHost, name: str, *, data: bool) -> None:

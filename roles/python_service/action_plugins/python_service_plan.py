@@ -17,6 +17,7 @@ try:
         source_diff,
         stages,
     )
+    from ..module_utils.python_service.controller.secrets import secret_warnings
     from ..module_utils.python_service.controller.wheels import find_interpreter
     from ..module_utils.python_service.errors import ServiceError
     from ..module_utils.python_service.foreign import message
@@ -40,6 +41,7 @@ except ImportError:
         source_diff,
         stages,
     )
+    from ansible.module_utils.python_service.controller.secrets import secret_warnings
     from ansible.module_utils.python_service.controller.wheels import find_interpreter
     from ansible.module_utils.python_service.errors import ServiceError
     from ansible.module_utils.python_service.foreign import message
@@ -97,6 +99,7 @@ class ActionModule(ServiceAction):
         beside = () if outcome["changed"] else ("release", "previous", "not_honoured")
         warnings = [*planned.contents.warnings, *found["complaints"]]
         if outcome["changed"]:
+            warnings += secret_warnings(planned.settings, planned.contents)
             warnings += isolation_warnings(planned.settings, outcome["not_honoured"])
         return {
             **{key: outcome[key] for key in beside},

@@ -53,6 +53,10 @@ options:
     description: How many releases that were in place stay on the host.
     type: int
     default: 5
+  secrets:
+    description: Values of secrets by their names, as JSON in Base64. Those that are not named stay as they are.
+    type: str
+    default: ""
   by:
     description: Who deploys, for the history, and for others who find the service locked.
     type: str

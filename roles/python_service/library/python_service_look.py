@@ -38,6 +38,10 @@ options:
     description: How many releases that were in place stay on the host.
     type: int
     default: 5
+  secrets:
+    description: Values of secrets by their names, as JSON in Base64. Those that are not named stay as they are.
+    type: str
+    default: ""
   user:
     description: Account that the service runs as.
     type: str

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 
 log = logging.getLogger("uvicorn.error")
 
@@ -19,7 +20,8 @@ async def app(scope, receive, send):
     elif scope["path"] == "/raise":
         raise RuntimeError("raised by the application")
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"here\n"})
+    body = os.environ.get("SHOP_SECRET", "here\n").encode()
+    await send({"type": "http.response.body", "body": body})
 
 
 async def failing():

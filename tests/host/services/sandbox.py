@@ -25,6 +25,8 @@ import threading
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 STATE = os.environ["STATE_DIRECTORY"]
+#: What a variable and a secret have to be.
+ODD = 'it\'s "odd": 100 % of $HOME, ${HOME} and $$, C:\\new\\table\\, ünïcode\t.'
 
 
 def call(name, *arguments):
@@ -82,7 +84,17 @@ def module():
     call("syscall", {"x86_64": 313, "aarch64": 273}[os.uname().machine], 0, b"", 0)  # finit_module
 
 
+def secret(name):
+    return pathlib.Path(os.environ["CREDENTIALS_DIRECTORY"], name)
+
+
+def expect(value):
+    if value != ODD:
+        raise ValueError(value)
+
+
 ATTEMPTS = {
+    "write to its secret": lambda: write(secret("ODD_SECRET")),
     "write to /usr": lambda: write("/usr/local/share/probe/file"),
     "write to /etc": lambda: write("/etc/probe/file"),
     "write to its own code": lambda: write(os.path.join(os.path.dirname(__file__), "probe")),
@@ -198,6 +210,10 @@ ORDINARY = {
     "its own limits": lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
     "the name of this host": lambda: socket.getaddrinfo("localhost", 80),
     "disk usage": lambda: shutil.disk_usage(STATE),
+    "a variable as it was written": lambda: expect(os.environ["ODD"]),
+    "a secret as a file": lambda: expect(secret("ODD_SECRET").read_text()),
+    "a secret as a variable": lambda: expect(os.environ["ODD_SECRET"]),
+    "an empty secret": lambda: secret("empty").read_bytes(),
 }
 ONLINE = {
     "an HTTP server and client": serve,

@@ -30,4 +30,4 @@ def app(environ, start_response):
     elif path == "/fault":
         os.kill(os.getpid(), signal.SIGSEGV)
     start_response("200 OK", [("Content-Type", "text/plain")])
-    return [b"here\n"]
+    return [os.environ.get("SHOP_SECRET", "here\n").encode()]

@@ -39,6 +39,7 @@ from python_service.module_utils.python_service.controller import action as acti
 from python_service.module_utils.python_service.controller import contents, installer, plan, wheels
 from python_service.module_utils.python_service.controller.manual import ROLE, defaults
 from python_service.module_utils.python_service.errors import ServiceError
+from python_service.module_utils.python_service.host.secrets import secrets_from
 
 ACTIONS = {
     "python_service_deploy": python_service_deploy.ActionModule,
@@ -363,6 +364,35 @@ def test_no_password_of_an_index_is_in_a_result(
     assert failed["msg"] == "from https://****@index.invalid/"
     playbook.set(requirements=[f"--index-url {index} a b"])
     assert "https://****@index.invalid/" in playbook.refused()
+
+
+def test_secrets_are_in_no_result_and_take_no_call_of_their_own(
+    playbook: Playbook, host: Host
+) -> None:
+    playbook.plan()
+    (without,) = host.calls
+    values = {f"key{number}": f"the value of {number}" for number in range(10)}
+    playbook.set(secrets=values)
+    planned = playbook.plan()
+    assert len(host.calls) == 2
+    assert secrets_from(host.calls[1][1]["secrets"]) == values
+    assert without[1]["secrets"] == ""
+    assert "the value of" not in json.dumps(planned)
+    host.answers["python_service_deploy"] = {}
+    assert "the value of" not in json.dumps(
+        playbook.run("python_service_deploy", {"plan": planned})
+    )
+    assert secrets_from(host.calls[2][1]["secrets"]) == values
+
+
+def test_secrets_that_ansible_would_hand_to_callbacks_are_refused(playbook: Playbook) -> None:
+    class Params:
+        def get_role_params(self) -> dict[str, Any]:
+            return {"python_service_secrets": {"key": "its value"}}
+
+    said = playbook.fails("python_service_plan", _role=Params())["msg"]
+    assert said.startswith("python_service_secrets: stands beside 'role:'")
+    assert "its value" not in said
 
 
 def test_a_variable_that_changed_since_the_plan_is_refused(playbook: Playbook) -> None:

@@ -11,6 +11,7 @@ from lab.fake import FakeHost, Program, make_release
 from python_service.module_utils.python_service.host import history
 from python_service.module_utils.python_service.host.decide import (
     Desired,
+    Held,
     Observed,
     ObservedUnit,
     decide,
@@ -50,7 +51,7 @@ def deployed(
         units=units,
         current=release.id,
         events=(Event("deploy", None, release.id, result, "me@here"),),
-        releases={release.id: release.venv.id},
+        releases={release.id: Held.by(release)},
         venvs=[release.venv.id],
     )
 
@@ -357,7 +358,8 @@ class TestPruning:
             what = "rollback" if kind == "rollback" else "deploy"
             result = history.REJECTED if kind == "rejected" else history.ACCEPTED
             made.append(Event(what, None, name, result, "me@here"))
-        return Observed(events=tuple(made), releases=releases, venvs=sorted({*releases.values()}))
+        held = {name: Held(venv) for name, venv in releases.items()}
+        return Observed(events=tuple(made), releases=held, venvs=sorted({*releases.values()}))
 
     def pruned(self, observed: Observed, release: Release, current: str, keep: int) -> set[str]:
         desired = Desired(replace(release, id=current), keep=keep)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -53,14 +53,22 @@ class Deploy:
     started: bool = True
     enabled: bool = True
     keep: int = 5
+    secrets: tuple[tuple[str, str], ...] = ()
 
     def release(self, host: FakeHost) -> Release:
         return make_release(host, "demo", *self.programs, source=self.source, venv_of=self.venv)
 
     def __call__(self, host: FakeHost) -> Any:
-        return host.deploy(
-            self.release(host), started=self.started, enabled=self.enabled, keep=self.keep
-        )
+        return host.deploy(self.release(host), **self.how)
+
+    @property
+    def how(self) -> dict[str, Any]:
+        return {
+            "started": self.started,
+            "enabled": self.enabled,
+            "keep": self.keep,
+            "secrets": dict(self.secrets),
+        }
 
 
 @dataclass(frozen=True)
@@ -135,6 +143,9 @@ NEXT = Deploy((MAIN,), source="2")
 THIRD = Deploy((MAIN,), source="3", venv="b", keep=1)
 FOURTH = Deploy((MAIN,), source="4")
 FIFTH = Deploy((MAIN,), source="5")
+KEYED = Deploy((Program(secrets=("key", "token")), WORKER), secrets=(("key", "1"), ("token", "t")))
+TURNED = replace(KEYED, secrets=(("key", "2"), ("token", "t")))
+MISTYPED = replace(KEYED, secrets=(("key", "wrong"), ("token", "t")))
 
 CHANGES = [
     Change("the first deploy", (), SMALL, SMALL),
@@ -184,6 +195,14 @@ CHANGES = [
     Change("a rollback over several", (SMALL, NEXT, FOURTH, FIFTH), back_to_next, NEXT),
     Change("a damaged venv", (SMALL, damage), SMALL, SMALL),
     Change("a unit edited by hand", (SMALL, edit), SMALL, SMALL),
+    Change("a changed secret", (KEYED,), TURNED, TURNED),
+    Change("a changed secret that is wrong", (KEYED,), MISTYPED, KEYED, fails=True),
+    Change(
+        "an upgrade with a wrong secret", (KEYED,), replace(MISTYPED, source="2"), KEYED, fails=True
+    ),
+    Change("a first deploy with a wrong secret", (), MISTYPED, None, fails=True),
+    Change("a release without secrets", (KEYED,), SMALL, SMALL),
+    Change("a rollback with secrets", (KEYED, replace(TURNED, source="2")), roll_back, TURNED),
     Change("a stop", (ONE,), (_ := Deploy(ONE.programs, started=False)), _),
     Change("a release put there stopped", (SMALL,), (_ := Deploy((MAIN,), "2", started=False)), _),
     Change("no start at boot", (ONE,), (_ := Deploy(ONE.programs, enabled=False)), _),
@@ -212,11 +231,11 @@ def expect_done(host: FakeHost, change: Change) -> None:
     else:
         deploy = change.after
         release = deploy.release(host)
-        how = {"started": deploy.started, "enabled": deploy.enabled}
-        expect_deployed(host, "demo", release, **how)
+        expect_deployed(host, "demo", release, started=deploy.started, enabled=deploy.enabled)
+        assert dict(deploy.secrets).items() <= host.secrets("demo").items()
         expect_kept(host, "demo")
         if not change.fails:
-            expect_nothing_to_do(host, release, keep=deploy.keep, **how)
+            expect_nothing_to_do(host, release, **deploy.how)
 
 
 def do(host: FakeHost, change: Change) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from lab.fake import FakeHost, Program, make_release
 
-from python_service.module_utils.python_service.host.decide import Desired
+from python_service.module_utils.python_service.host.decide import Desired, Held
 from python_service.module_utils.python_service.host.observe import observe, own_units, owner
 from python_service.module_utils.python_service.host.releases import read_release
 from python_service.module_utils.python_service.layout import UNIT_MARK
@@ -127,7 +127,7 @@ class TestDeployed:
         Path(layout.release("lost+found")).mkdir()
         observed = observe(layout, host.machine)
         assert observed.unreadable == ["0123456789ab"]
-        assert observed.releases == {release.id: release.venv.id}
+        assert observed.releases == {release.id: Held.by(release)}
 
 
 OLD = {

@@ -19,6 +19,7 @@ from python_service.module_utils.python_service.controller.plan import (
     source_diff,
 )
 from python_service.module_utils.python_service.controller.run_cache import RunCache
+from python_service.module_utils.python_service.controller.secrets import packed
 from python_service.module_utils.python_service.errors import ServiceError
 from python_service.module_utils.python_service.model import release_from_json
 from python_service.module_utils.python_service.source import Source, scan
@@ -113,7 +114,10 @@ def test_a_program_without_a_source_has_no_commit(cache: RunCache) -> None:
 
 
 def test_a_module_is_given_the_release_and_what_is_wanted_of_it(src: Path, cache: RunCache) -> None:
-    given = asked(src, state="stopped", enabled=False, keep_releases=2, root="/srv")
+    secrets = {"key": "of the shop"}
+    given = asked(
+        src, state="stopped", enabled=False, keep_releases=2, root="/srv", secrets=secrets
+    )
     planned = plan(given, "me@here", cache)
     options = json.loads(json.dumps(deploy_options(planned, given)))
     assert release_from_json(options.pop("release")) == planned.release
@@ -125,6 +129,7 @@ def test_a_module_is_given_the_release_and_what_is_wanted_of_it(src: Path, cache
         "state": "stopped",
         "enabled": False,
         "keep_releases": 2,
+        "secrets": packed(secrets),
     }
 
 

@@ -48,6 +48,7 @@ mains = st.builds(
     does=st.sampled_from([*GOOD, *GOOD, *BAD]),
     type=st.sampled_from(["exec", "notify"]),
     checked=st.booleans(),
+    secrets=st.sampled_from([(), ("key",), ("key", "token")]),
 )
 further = st.lists(st.sampled_from(FURTHER), max_size=3, unique_by=lambda program: program.name)
 wishes = st.fixed_dictionaries(
@@ -63,6 +64,7 @@ how = st.fixed_dictionaries(
         "started": st.sampled_from([True, True, True, False]),
         "enabled": st.booleans(),
         "keep": st.sampled_from([1, 2, 5]),
+        "key": st.sampled_from(["1", "2", "wrong"]),
     }
 )
 moments = st.integers(1, 200)
@@ -70,8 +72,17 @@ moments = st.integers(1, 200)
 UNTIL_LOCKED = 3
 
 
-def comes_up(release: Release) -> bool:
+def asked(release: Release, how: dict[str, Any]) -> dict[str, Any]:
+    """How a release is deployed, with values of its secrets."""
+    values = {"key": how["key"], "token": "t"}
+    rest = {name: value for name, value in how.items() if name != "key"}
+    return {**rest, "secrets": {name: values[name] for name in release.secrets}}
+
+
+def comes_up(release: Release, secrets: dict[str, str]) -> bool:
     """Whether all processes of a release are accepted on a host on which nothing is wrong."""
+    if any(secrets.get(name) == "wrong" for name in release.secrets):
+        return False
     texts = [release.units[process.unit] for process in release.processes]
     return not any(_fails(process, text) for process, text in zip(release.processes, texts))
 
@@ -85,9 +96,11 @@ def _fails(process: Any, text: str) -> bool:
     )
 
 
-def is_steady(release: Release) -> bool:
+def is_steady(release: Release, secrets: dict[str, str]) -> bool:
     """Whether it also stays up."""
-    return comes_up(release) and not any("crashes" in text for text in release.units.values())
+    return comes_up(release, secrets) and not any(
+        "crashes" in text for text in release.units.values()
+    )
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -146,17 +159,19 @@ class AnyOrder(RuleBasedStateMachine):
 
     def try_to_deploy(self, release: Release, how: dict[str, Any]) -> None:
         before = Before(self)
+        how = asked(release, how)
+        good = comes_up(release, how["secrets"])
         predicted = self.host.deploy(release, check=True, **how)["steps"]
         try:
             result = self.host.deploy(release, **how)
         except ServiceError as error:
             event("a deploy fails")
-            if comes_up(release) or not how["started"]:
+            if good or not how["started"]:
                 raise
             self.expect_as(before, str(error))
             return
         event("a deploy succeeds")
-        assert comes_up(release) or not how["started"]
+        assert good or not how["started"]
         assert result["steps"] == predicted
         if before.counting != release.id:
             assert self.lines() == before.lines + 1
@@ -180,14 +195,15 @@ class AnyOrder(RuleBasedStateMachine):
             self.host.roll_back("demo", named)
         except ServiceError as error:
             event("a rollback fails")
-            if comes_up(found) or not started:
+            if comes_up(found, before.secrets) or not started:
                 raise
             self.expect_as(before, str(error))
             return
         event("a rollback succeeds")
-        assert comes_up(found) or not started
-        if is_steady(found) or not started:
-            enabled = bool(before.picture["enabled"])
+        assert comes_up(found, before.secrets) or not started
+        if is_steady(found, before.secrets) or not started:
+            # A service whose units are gone is taken for one that starts at boot.
+            enabled = bool(before.picture["enabled"]) or not before.units
             expect_deployed(self.host, "demo", found, started=started, enabled=enabled)
         self.damaged.discard(found.id)
 
@@ -206,6 +222,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(wish=wishes, how=how, moment=moments)
     def a_deploy_is_killed(self, wish: dict[str, Any], how: dict[str, Any], moment: int) -> None:
         release = self.release(wish)
+        how = asked(release, how)
         if killed(self.host, lambda: self.host.deploy(release, **how), moment):
             event("a deploy is killed")
 
@@ -227,6 +244,7 @@ class AnyOrder(RuleBasedStateMachine):
     ) -> None:
         before = Before(self)
         release = self.release(wish)
+        how = asked(release, how)
         ended = failing(self.host, lambda: self.host.deploy(release, **how), moment, fault)
         if ended is not None and ended is not NOT_REACHED:
             event("a deploy meets an error")
@@ -240,14 +258,16 @@ class AnyOrder(RuleBasedStateMachine):
         self.host.archive(one)
         record.claim(self.layout, [])  # or a rollback finds no service before it finds the lock
         with Paused(
-            self.host, lambda: self.host.deploy(one, by="eve@there", **how), moment + UNTIL_LOCKED
+            self.host,
+            lambda: self.host.deploy(one, by="eve@there", **asked(one, how)),
+            moment + UNTIL_LOCKED,
         ) as first:
             if not first.waits:
                 return
             event("two deploy at once")
             before = self.host.files("demo")
             for attempt in (
-                lambda: self.host.deploy(other, **how),
+                lambda: self.host.deploy(other, **asked(other, how)),
                 lambda: self.host.roll_back("demo"),
                 lambda: self.host.remove("demo"),
             ):
@@ -336,13 +356,24 @@ class AnyOrder(RuleBasedStateMachine):
     def nobody_is_locked_out(self) -> None:
         assert lock.refusal(self.layout) is None
 
-    def expect_settled(self, release: Release, *, started: bool, enabled: bool, keep: int) -> None:
-        if started and not is_steady(release):
+    def expect_settled(
+        self,
+        release: Release,
+        *,
+        started: bool,
+        enabled: bool,
+        keep: int,
+        secrets: dict[str, str],
+    ) -> None:
+        assert secrets.items() <= self.host.secrets("demo").items()
+        if started and not is_steady(release, secrets):
             assert self.host.own_units("demo") == dict(release.units)
             assert self.host.counting("demo") == release.id
             return
         expect_deployed(self.host, "demo", release, started=started, enabled=enabled)
-        expect_nothing_to_do(self.host, release, started=started, enabled=enabled, keep=keep)
+        expect_nothing_to_do(
+            self.host, release, started=started, enabled=enabled, keep=keep, secrets=secrets
+        )
 
     def expect_as(self, before: Before, words: str, *, noted: bool = True) -> None:
         """After what ended with these words, what served before serves, or they say that it does not."""
@@ -357,7 +388,7 @@ class AnyOrder(RuleBasedStateMachine):
             # A deploy that was cut off when it had all but ended may have left what counts next.
             if not before.picture["running"] and not before.linked:
                 expect_nothing_runs(self.host, "demo")
-        elif before.good and is_steady(before.good) and before.served:
+        elif before.good and is_steady(before.good, before.secrets) and before.served:
             assert self.host.missing("demo", before.good) == []
 
 
@@ -374,10 +405,13 @@ class Before:
     def __init__(self, machine: AnyOrder) -> None:
         host = machine.host
         self.picture = host.picture("demo")
+        self.units = host.own_units("demo")
         self.lines = machine.lines()
         self.counting = host.counting("demo")
         self.linked = os.path.lexists(host.layout("demo").current)
         self.main = host.systemd.unit("demo.service").state
+        #: Those that the service is known to work with.
+        self.secrets = {**host.secrets("demo"), **host.old_secrets("demo")}
         #: The release that counts, if it is whole.
         self.good = machine.whole(self.counting)
         #: Whether it served, all of it.

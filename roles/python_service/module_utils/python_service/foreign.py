@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 #: Bytes of one entry, and of a message as a whole.
 MOST_OF_AN_ENTRY = 2 * 1024
@@ -19,8 +20,24 @@ MOST_OF_A_MESSAGE = 20 * 1024
 _UNSAFE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 #: What stands before the @ of a URL: a name, a token, a password.
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/@'\"]+(?=@)")
+#: Characters of a secret that is not shown: a shorter one may be in any word.
+_SHORTEST_SECRET = 8
+_secrets: list[str] = []
 #: Bytes for the words that stand where something was cut out.
 _CUT = 64
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Have nothing that passes through here show one of these from now on, nor a line of one."""
+    lines = {line for secret in secrets for line in [secret, *secret.splitlines()]}
+    long = {line for line in lines if len(line) >= _SHORTEST_SECRET}
+    _secrets[:] = sorted(long.union(_secrets), key=len, reverse=True)  # one may hold another
+
+
+def _without_secrets(text: str) -> str:
+    for secret in _secrets:
+        text = text.replace(secret, "****")
+    return _CREDENTIALS.sub("****", text)
 
 
 def printable(text: str) -> str:
@@ -28,7 +45,7 @@ def printable(text: str) -> str:
 
     What would is escaped as Python does it.
     """
-    text = _CREDENTIALS.sub("****", text)
+    text = _without_secrets(text)
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(
@@ -41,7 +58,7 @@ def printable(text: str) -> str:
 
 def shortened(text: str, most: int = MOST_OF_AN_ENTRY) -> str:
     """``text`` as `printable` gives it, in at most ``most`` bytes: its middle is cut out."""
-    text = _CREDENTIALS.sub("****", text)  # before one is cut in two
+    text = _without_secrets(text)  # before one is cut in two
     if len(text) <= most:
         data = printable(text).encode()
         if len(data) <= most:

@@ -49,6 +49,16 @@ class Layout(NamedTuple):
         return os.path.join(self.base, "history.jsonl")
 
     @property
+    def secrets(self) -> str:
+        """The values of the service's secrets, a file each, by their names."""
+        return os.path.join(self.base, "secrets")
+
+    @property
+    def old_secrets(self) -> str:
+        """The values of before, until it is proven that the service works with new ones."""
+        return os.path.join(self.base, "old-secrets")
+
+    @property
     def units(self) -> str:
         """Where systemd looks for the units that an administrator made."""
         return self._at("/etc/systemd/system")
@@ -114,6 +124,9 @@ class Layout(NamedTuple):
 
     def venv(self, venv: str) -> str:
         return os.path.join(self.venvs, venv)
+
+    def secret(self, name: str) -> str:
+        return os.path.join(self.secrets, name)
 
     def unit(self, name: str) -> str:
         """Path of an installed unit, or of a drop-in, which is named ``UNIT.d/NAME.conf``."""

@@ -13,6 +13,10 @@ from .source import combined_digest
 
 #: Field of the journal, and variable of a process, that names the release of an invocation.
 RELEASE_FIELD = "PYTHON_SERVICE_RELEASE"
+#: The directive by which systemd is told of a secret: systemd.exec(5).
+DELIVERY = "LoadCredential"
+#: Variable of a process: names of the credentials that it finds in ``os.environ``, parted by spaces.
+SECRET_ENVIRONMENT = "PYTHON_SERVICE_SECRET_ENVIRONMENT"  # noqa: S105 - no secret, but where some are named
 _NAMED_RELEASE = re.compile(rf"^Environment={RELEASE_FIELD}=(\w+)$", re.MULTILINE)
 
 
@@ -39,7 +43,7 @@ class Process:
     ``program`` is the path of what the unit runs. ``settle`` are the seconds
     for which a process without readiness has to stay up. A process with a
     ``socket`` is started with it; one with a ``timer`` is a job, and only the
-    timer is started.
+    timer is started. ``secrets`` are the names of those that it is given.
     """
 
     unit: str
@@ -48,6 +52,7 @@ class Process:
     health: Health | None = None
     socket: str | None = None
     timer: str | None = None
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,11 @@ class Release:
     origin: Mapping[str, Any]
     beside: str = ""
 
+    @property
+    def secrets(self) -> set[str]:
+        """Names of the secrets that its processes are given."""
+        return {name for process in self.processes for name in process.secrets}
+
     def fingerprint(self, unit: str) -> str:
         """Digest of what a process of ``unit`` is started from; equal in releases that start the same."""
         parts = [self.source, self.venv.id, anonymous(self.units[unit])]
@@ -147,7 +157,14 @@ def release_from_json(data: Mapping[str, Any]) -> Release:
 
 def _process(data: Mapping[str, Any]) -> Process:
     health = data["health"]
-    return Process(**{**data, "health": _health(health) if health else None})
+    return Process(
+        **{
+            **data,
+            "health": _health(health) if health else None,
+            # Releases of before 0.2 have none.
+            "secrets": tuple(data.get("secrets", ())),
+        }
+    )
 
 
 def _health(data: Mapping[str, Any]) -> Health:

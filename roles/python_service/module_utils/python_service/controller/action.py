@@ -16,9 +16,11 @@ from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleValueOmittedE
 from ansible.plugins.action import ActionBase
 
 from ..errors import ServiceError, reason_of
-from ..foreign import message, shortened
+from ..foreign import hide, message, shortened
 from .manual import PREFIX, defaults, specification
+from .problems import problem
 from .run_cache import RunCache
+from .secrets import texts_of
 from .validation import validate
 
 #: Arguments that are paths on the controller.
@@ -76,12 +78,27 @@ class ServiceAction(ActionBase):  # type: ignore[misc]
         Paths on the controller are absolute, and ``directory`` is where those
         in a list of requirements begin. A variable that is omitted counts as not given.
         """
+        if PREFIX + "secrets" in self._recorded:
+            raise ServiceError(
+                problem(
+                    "secrets",
+                    "stands beside 'role:', and what stands there is given to Ansible's callbacks, "
+                    "which may record it; write it below 'vars:', or into the inventory",
+                )
+            )
         arguments = validate(entry, self._given(entry, variables), variables)
         for name in _PATHS:
             path = arguments.get(name)
             if isinstance(path, str) and path:
                 arguments[name] = self._loader.path_dwim(path)
+        hide(texts_of(arguments.get("secrets", {})).values())
         return {**arguments, "directory": self._loader.get_basedir()}
+
+    @property
+    def _recorded(self) -> Mapping[str, Any]:
+        """Variables that are arguments of a task as well, the one in which Ansible checks their types."""
+        role = self._task._role  # noqa: SLF001 - Ansible has no other way to it
+        return role.get_role_params() if role else {}
 
     def _given(self, entry: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         given, instead = {}, defaults(entry)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..layout import HOMES
+from ..model import DELIVERY
 from .manual import PREFIX
 from .places import lies_in
 from .problems import problem
@@ -165,10 +166,16 @@ def isolation_warnings(settings: Settings, not_honoured: Sequence[str]) -> Itera
     opened = sorted({name for process in settings.processes for name in weakened(process)})
     if opened:
         yield problem("unit_options", f"opens what strict denies: {', '.join(opened)}")
-    if not_honoured:
+    lacking = [name for name in not_honoured if name != DELIVERY]
+    if lacking:
         yield (
-            f"this host cannot honour {', '.join(not_honoured)}; the service runs without, "
+            f"this host cannot honour {', '.join(lacking)}; the service runs without, "
             "and the unit is the same as on others"
+        )
+    if DELIVERY in not_honoured:
+        yield (
+            f"this host cannot honour {DELIVERY}, and delivers credentials empty; the service reads "
+            f"its secrets in {settings.layout.secrets}, as others of the group {settings.group} can"
         )
 
 

@@ -18,6 +18,7 @@ from .contents import Contents, gather
 from .release import command_problems, describe, option_problems
 from .revision import revision
 from .run_cache import RunCache
+from .secrets import packed, program_problems
 from .settings import Settings, settings_of
 from .zipped import zipped_problems
 
@@ -44,6 +45,7 @@ def plan(arguments: Mapping[str, Any], by: str, cache: RunCache) -> Plan:
     found = [
         *command_problems(settings.main.command, contents),
         *option_problems(settings.main.unit_options, contents),
+        *program_problems(settings, contents),
         *(zipped_problems(settings, contents.zipped) if contents.zipped else []),
     ]
     if found:
@@ -69,6 +71,7 @@ def deploy_options(planned: Plan, arguments: Mapping[str, Any]) -> dict[str, Any
         "state": arguments["state"],
         "enabled": arguments["enabled"],
         "keep_releases": arguments["keep_releases"],
+        "secrets": packed(arguments["secrets"]),
     }
 
 

@@ -171,6 +171,7 @@ def _processes(
             program=_program(settings, process, contents, release, venv),
             settle=process.settle,
             health=process.health,
+            secrets=tuple(process.secrets),
         )
         for process in settings.processes
     )

@@ -18,7 +18,8 @@ class ProcessSettings:
     """What is asked for of one process.
 
     ``environment`` has texts, ``unit_options`` values by directive by section.
-    ``hardening``, ``network``, ``allow`` and ``writable`` are as the variables are.
+    ``hardening``, ``network``, ``allow``, ``writable`` and ``secret_environment`` are as the
+    variables are, ``secrets`` the names of all secrets.
     """
 
     unit: str
@@ -32,6 +33,8 @@ class ProcessSettings:
     network: str
     allow: Sequence[str]
     writable: Sequence[str]
+    secrets: Sequence[str]
+    secret_environment: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
             network=arguments["network"],
             allow=arguments["allow"],
             writable=arguments["writable"],
+            secrets=sorted(arguments["secrets"]),
+            secret_environment=arguments["secret_environment"],
         ),
         extras=arguments["extras"],
         gather_wheels=arguments["gather_wheels"],

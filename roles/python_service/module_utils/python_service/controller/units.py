@@ -13,6 +13,7 @@ from typing import Any
 
 import jinja2
 
+from ..model import SECRET_ENVIRONMENT
 from .commands import located, rest_of
 from .hardening import protection
 from .manual import ROLE
@@ -63,6 +64,8 @@ def service_unit(
         # systemd would shorten a longer one to the role's longest.
         delays="RestartSec" not in own,
         protection=protection(process),
+        secrets={name: settings.layout.secret(name) for name in process.secrets},
+        found_in_environment={SECRET_ENVIRONMENT: " ".join(process.secret_environment)},
         assignments=[assignment(name, value) for name, value in process.environment.items()],
         options={
             section: option_lines(process.unit_options.get(section, {})) for section in SECTIONS

@@ -19,7 +19,7 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..errors import ServiceError
-from ..model import RELEASE_FIELD
+from ..model import RELEASE_FIELD, SECRET_ENVIRONMENT
 from .commands import is_program, shell_problem, words_of
 from .hardening import hardening_problems
 from .health_check import MOST_SECONDS, health_problems
@@ -27,6 +27,7 @@ from .manual import PREFIX, known_variables, specification
 from .pip_options import OptionError, pip_options
 from .places import current_problems, root_problems
 from .problems import kind_of, line_problems, problem
+from .secrets import secret_problems
 from .unit_options import unit_options_problems
 
 #: What the role sets for others to read; no input.
@@ -143,6 +144,7 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
         found += _environment(arguments["environment"])
         found += unit_options_problems(arguments["unit_options"], base)
         found += hardening_problems(arguments, base)
+        found += secret_problems(arguments)
         found += _requirements(arguments["requirements"])
         found += _extras(arguments["extras"])
         found += _pip_options(arguments)
@@ -232,7 +234,7 @@ def _environment(environment: Mapping[Any, Any]) -> Iterator[str]:
                 "environment",
                 f"{name!r} is not the name of a variable; write letters, digits and _, with no digit first",
             )
-        elif name == RELEASE_FIELD:
+        elif name in (RELEASE_FIELD, SECRET_ENVIRONMENT):
             yield problem("environment", f"{name} is set by the role; leave it out")
         elif isinstance(value, bool):
             yield problem(

@@ -93,15 +93,26 @@ class _Failure:
         self._note(history.REJECTED)
         lasting = [_NOT_UNDONE] if self._prepared(done) else []
         before = self._before()
-        if before is not None and before.id == self._change.desired.id:
+        same = before is not None and before.id == self._change.desired.id
+        renewed = self._renewed()
+        if before is not None and same and not renewed:
             # There is no other to go back to, and systemd goes on trying this one.
             words = f"There is no other release to go back to; the service is {self._state()}."
             return self._error([self._reason, *lasting, words], before.id)
-        said = f"Release {self._change.desired.id} was not accepted: {self._reason}"
+        values = f" with the new value of {', '.join(renewed)}" if same else ""
+        said = f"Release {self._change.desired.id} was not accepted{values}: {self._reason}"
         back, ending = self._go_back(before, done)
+        if same and back:
+            ending += " What its secrets were before is back."
         return self._error(
             [said, *lasting, ending], before.id if before else None, back=before if back else None
         )
+
+    def _renewed(self) -> list[str]:
+        """Names of the secrets with another value than what is to be put back had."""
+        secrets = self._change.observed.secrets.items()
+        wanted = self._change.desired.secrets
+        return sorted(name for name, one in secrets if wanted.get(name, one.value) != one.proven)
 
     def _prepared(self, done: list[Step]) -> bool:
         """Whether commands have run that come before a process's own."""
@@ -120,18 +131,27 @@ class _Failure:
     def _before(self) -> Desired | None:
         """What was there: the release that the history, the link or what runs tells of, as it was."""
         last = history.in_place(self._change.observed.events)
+        counting = last.after if last else None
         others = [self._change.observed.current, *self._change.observed.running]
         candidates = [
-            last.after if last else None,
+            counting,
             # What runs of a first deploy that was cut off never counted.
-            *(name for name in others if name != self._change.desired.id),
+            *(name for name in others if name == counting or name != self._change.desired.id),
         ]
         for name in candidates:
             release = self._whole(name) if name else None
             if release:
                 before = as_it_was(self._change.observed, release, self._change.desired)
-                return on_this_host(self._layout, self._change.machine, before)
+                return self._on_this_host(before)
         return None
+
+    def _on_this_host(self, before: Desired) -> Desired:
+        try:
+            return on_this_host(self._layout, self._change.machine, before)
+        except Exception:  # noqa: BLE001 - then as it was found, which the host could start
+            units = self._change.observed.units.items()
+            found = {name: unit.text for name, unit in units if "/" in name and unit.text}
+            return replace(before, drop_ins=found, not_honoured=self._change.desired.not_honoured)
 
     def _whole(self, name: str) -> Release | None:
         """A release that can be gone back to, if that can be told."""
@@ -218,4 +238,5 @@ def as_it_was(observed: Observed, release: Release, like: Desired) -> Desired:
         active=units if any(unit.state != "inactive" for unit in own) else (),
         enabled=units if was_enabled(own) else (),
         spare=[*like.spare, *([like.id] if like.id else [])],
+        secrets={name: secret.proven for name, secret in observed.secrets.items()},
     )

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from ..model import Process, Release, anonymous, release_from_json
 from . import history
 from .history import Event
+from .secrets import Secret, secrets_from
 from .systemd import BUSY, UP
 
 #: A kind, ``group`` or ``user``, and a name.
@@ -47,24 +48,37 @@ class ObservedUnit:
     done: bool = False
 
 
+class Held(NamedTuple):
+    """What a release needs besides itself: the id of its venv, and names of secrets."""
+
+    venv: str
+    secrets: Collection[str] = ()
+
+    @classmethod
+    def by(cls, release: Release) -> Held:
+        return cls(release.venv.id, release.secrets)
+
+
 @dataclass(frozen=True)
 class Observed:
     """What is on the host of a service.
 
     ``units`` are those that are the service's or are wanted to be, by name.
     ``current`` is the release that people are shown. ``releases`` are those on
-    the host with the ids of their venvs, ``unreadable`` those of which that
-    cannot be told. ``built`` says that the venv of the wanted release is there and whole,
-    ``staged`` that the release is as well, ``claimed`` that the host has noted that the service is
-    the role's, and ``lacking`` are wanted accounts that the host does not have.
+    the host with what they need, ``unreadable`` those of which that cannot be
+    told. ``secrets`` are those on the host by name. ``built`` says that the venv of
+    the wanted release is there and whole, ``staged`` that the release is as well,
+    ``claimed`` that the host has noted that the service is the role's, and
+    ``lacking`` are wanted accounts that the host does not have.
     """
 
     units: Mapping[str, ObservedUnit] = field(default_factory=dict)
     current: str | None = None
     events: tuple[Event, ...] = ()
-    releases: Mapping[str, str] = field(default_factory=dict)
+    releases: Mapping[str, Held] = field(default_factory=dict)
     unreadable: Collection[str] = ()
     venvs: Collection[str] = ()
+    secrets: Mapping[str, Secret] = field(default_factory=dict, repr=False)
     built: bool = True
     staged: bool = True
     claimed: bool = True
@@ -84,7 +98,8 @@ class Desired:
     the directives that it has no way to honour. ``active`` are the
     units that are to run and ``enabled`` those to be started at boot. ``keep``
     is how many releases that were in place stay, and ``spare`` are others that do.
-    ``accounts`` are those that it runs as, a user after its group.
+    ``accounts`` are those that it runs as, a user after its group. ``secrets`` are
+    the values that the host is to have, by name; others stay as they are.
     """
 
     release: Release | None = None
@@ -95,6 +110,7 @@ class Desired:
     keep: int = 1
     spare: Collection[str] = ()
     accounts: tuple[Account, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, release: Release, *, started: bool, enabled: bool, keep: int) -> Desired:
@@ -114,7 +130,7 @@ class Desired:
             keep=given["keep_releases"],
         )
         accounts = (("group", given["group"]), ("user", given["user"]))
-        return replace(desired, accounts=accounts)
+        return replace(desired, accounts=accounts, secrets=secrets_from(given["secrets"]))
 
     @property
     def id(self) -> str | None:
@@ -136,6 +152,7 @@ class Step(NamedTuple):
     distrust   note that the running invocations of units are out of date
     stop       units
     disable    units
+    set        the value of a secret
     write      the file of a unit; ``text`` is the new one
     remove     the file of a unit
     reload     systemd's own view of the units
@@ -146,7 +163,7 @@ class Step(NamedTuple):
     link       the release that people are shown
     unlink     likewise, where there is none any more
     record     the result of it in the history; ``text`` is the result
-    prune      a release or a venv that nobody needs
+    prune      a release, a venv, a secret or a value of before that nobody needs
     ========== ===========================================================
     """
 
@@ -191,11 +208,26 @@ def prune(observed: Observed, desired: Desired, lasting: Collection[str]) -> Ite
     yield from (Step("prune", ("release", name)) for name in unwanted)
     if not stay & set(observed.unreadable) - {desired.id}:
         # What an unreadable release needs is not known: then all of them stay.
-        needed = {venv for name, venv in observed.releases.items() if name in stay}
+        held = [held for name, held in observed.releases.items() if name in stay]
         if desired.release:
-            needed.add(desired.release.venv.id)
-        for name in sorted(set(observed.venvs) - needed):
+            held.append(Held.by(desired.release))
+        for name in sorted(set(observed.venvs) - {one.venv for one in held}):
             yield Step("prune", ("venv", name))
+        # A secret may be needed on the way back to a release, also where no newer one has it.
+        for name in sorted(set(observed.secrets).difference(*(one.secrets for one in held))):
+            yield Step("prune", ("secret", name))
+    if desired.release:
+        for name in renewed(observed, desired):
+            yield Step("prune", ("old value of", name))
+
+
+def renewed(observed: Observed, desired: Desired) -> list[str]:
+    """Names of the secrets of which the service has not proven that it works with the value that they are to have."""
+    return sorted(
+        name
+        for name, secret in observed.secrets.items()
+        if secret.before is not None or desired.secrets.get(name, secret.value) != secret.value
+    )
 
 
 class _Decision:
@@ -221,6 +253,15 @@ class _Decision:
             for name in [*self._written, *self._orphans]
             if self._differs(name)
         }
+        self._to_set = [
+            name
+            for name, value in desired.secrets.items()
+            if observed.secrets.get(name, Secret("", closed=False))[:2] != (value, True)
+        ]
+        processes = desired.release.processes if desired.release else ()
+        self._rewritten.update(
+            process.unit for process in processes if any(map(self._is_renewed, process.secrets))
+        )
         self._to_start = [name for name in self._units if self._has_to_start(name)]
         self._accepted = self._is_accepted()
 
@@ -244,6 +285,7 @@ class _Decision:
             "disable", [name for name in self._units if self._is_to_disable(name)]
         )
         yield from self._many("distrust", outdated)
+        yield from (Step("set", ("secret", name)) for name in self._to_set)
         yield from (Step("write", (name,), self._texts[name]) for name in self._written)
         yield from (Step("remove", (name,)) for name in self._orphans)
         if self._written or self._orphans or any(unit.reload for unit in observed.units.values()):
@@ -273,6 +315,13 @@ class _Decision:
 
     def _unit(self, name: str) -> ObservedUnit:
         return self._observed.units.get(name, ObservedUnit())
+
+    def _is_renewed(self, secret: str) -> bool:
+        """Whether the host has another value of a secret than it is to have, or none."""
+        before = self._observed.secrets.get(secret)
+        return secret in self._to_set and (
+            before is None or before.value != self._desired.secrets[secret]
+        )
 
     @staticmethod
     def _many(action: str, names: list[str]) -> Iterator[Step]:
@@ -341,6 +390,8 @@ class _Decision:
         """Whether the history says of the wanted release what it has to say."""
         last = history.in_place(self._observed.events)
         if last is None or last.after != self._desired.id:
+            return False
+        if renewed(self._observed, self._desired):
             return False
         return last.result == history.ACCEPTED or not self._desired.active
 

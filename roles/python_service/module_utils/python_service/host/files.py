@@ -23,16 +23,20 @@ def read(path: str) -> str | None:
         return None
 
 
-def write(path: str, text: str, mode: int = 0o644, new: str | None = None) -> None:
+def write(
+    path: str, text: str, mode: int = 0o644, new: str | None = None, group: int | None = None
+) -> None:
     """Replace a file by one step, on the disk before this returns.
 
-    No reader ever sees half of it. It is made at ``new``, or beside the file.
-    What a run that was cut off has left there is taken up by the next, since
+    No reader ever sees half of it. It is made at ``new``, or beside the file, and
+    is of the ``group``, if one is given. What a run that was cut off has left there is taken up by the next, since
     one at a time works on a service.
     """
     temporary = new or temporary_name(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
+        if group is not None:
+            os.fchown(file.fileno(), -1, group)
         os.fchmod(file.fileno(), mode)
         file.write(text.encode(errors="surrogateescape"))
         file.flush()

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from ..errors import ServiceError
 from ..layout import UNIT_MARK, Layout
+from ..model import DELIVERY, Process
 from ..source import combined_digest
 from .decide import Desired
 from .files import make_directory, read, write
@@ -57,7 +58,10 @@ _OFF = {
     "SystemCallFilter": "",
     "SystemCallArchitectures": "",
     "NoNewPrivileges": "no",
+    DELIVERY: "",
 }
+#: A credential that every host can give, in the place of those that a unit asks for.
+_ANY_CREDENTIAL = "probe:/etc/passwd"
 #: Versions of systemd that came to know a directive after the oldest that the role runs on.
 _SINCE = {"PrivateIPC": 248, "RestartMaxDelaySec": 254, "RestartSteps": 254}
 #: A user of every Linux system that nothing runs as.
@@ -88,7 +92,15 @@ def confined(word):
     with open("/proc/self/status") as file:
         return dict(line.split(":", 1) for line in file)[word].strip() != "0"
 
+def delivered():
+    try:
+        with open(os.path.join(os.environ["CREDENTIALS_DIRECTORY"], "probe"), "rb") as file:
+            return bool(file.read(1))
+    except (KeyError, OSError):
+        return False
+
 effects = {
+    "LoadCredential": delivered,
     "PrivateUsers": lambda: apart("user"),
     "PrivateNetwork": lambda: apart("net"),
     "PrivateIPC": lambda: apart("ipc"),
@@ -116,7 +128,7 @@ def on_this_host(layout: Layout, machine: Machine, desired: Desired) -> Desired:
         found = _lacking(layout, machine.systemd, desired.release.venv.python, asked)
         lacking.update(found.refused, found.unknown)
         if found.refused:
-            drop_ins[DROP_IN.format(unit=process.unit)] = _text(layout, found.refused)
+            drop_ins[DROP_IN.format(unit=process.unit)] = _text(layout, process, found.refused)
     return replace(desired, drop_ins=drop_ins, not_honoured=tuple(sorted(lacking)))
 
 
@@ -132,6 +144,8 @@ def _asked(unit: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, value in re.findall(r"^([A-Za-z]+)=(.*)$", unit, re.MULTILINE):
         found.setdefault(name, []).append(value)
+    if DELIVERY in found:
+        found[DELIVERY] = [_ANY_CREDENTIAL]
     names = [name for name in (*_OFF, *_SINCE) if name in found]
     return {name: found[name] for name in names if found[name][-1] != _OFF.get(name)}
 
@@ -186,7 +200,7 @@ def _tried(systemd: Systemd, python: str, asked: Mapping[str, Sequence[str]]) ->
     )
 
 
-def _text(layout: Layout, refused: Sequence[str]) -> str:
+def _text(layout: Layout, process: Process, refused: Sequence[str]) -> str:
     lines = [
         f"{UNIT_MARK}; the next deploy writes it again.",
         f"# Service: {layout.name}",
@@ -194,4 +208,7 @@ def _text(layout: Layout, refused: Sequence[str]) -> str:
         "[Service]",
         *(f"{name}={_OFF[name]}" for name in refused),
     ]
+    if DELIVERY in refused and process.secrets:
+        # The process reads the files themselves.
+        lines.append(f"Environment=CREDENTIALS_DIRECTORY={layout.secrets}")
     return "\n".join(lines) + "\n"

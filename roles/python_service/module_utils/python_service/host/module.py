@@ -27,6 +27,9 @@ DEPLOY_OPTIONS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
     "enabled": {"type": "bool", "default": True},
     "keep_releases": {"type": "int", "default": 5},
+    # All in one text: Ansible blots out what it is given here wherever it stands in an output, and
+    # a short secret is in many words.
+    "secrets": {"type": "str", "default": "", "no_log": True},
 }
 
 

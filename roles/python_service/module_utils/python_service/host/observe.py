@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from ..layout import UNIT_MARK, Layout
 from ..model import Release
-from . import history, invocations, venv
-from .decide import Desired, Observed, ObservedUnit
+from . import history, invocations, secrets, venv
+from .decide import Desired, Held, Observed, ObservedUnit
 from .files import names, read
 from .machine import Machine
 from .record import is_claimed
@@ -112,9 +112,12 @@ def observe(layout: Layout, machine: Machine, desired: Desired | None = None) ->
         units={name: unit(name) for name in known},
         current=current_release(layout),
         events=events,
-        releases={name: found.venv.id for name, found in present.items() if found},
+        releases={name: Held.by(found) for name, found in present.items() if found},
         unreadable=[name for name, found in present.items() if not found],
         venvs=venvs(layout),
+        secrets=secrets.present(
+            layout, secrets.readers(release, desired.not_honoured, machine.accounts)
+        ),
         built=built,
         staged=built and (not release or bool(present.get(release.id))),
         claimed=is_claimed(layout),

@@ -57,12 +57,19 @@ def predict(layout: Layout, observed: Observed, desired: Desired) -> Outcome:
         restarted=any(step.action == "start" for step in steps),
         not_honoured=desired.not_honoured,
         diff=[
-            _diff(layout, observed, step) for step in steps if step.action in ("write", "remove")
+            _diff(layout, observed, step)
+            for step in steps
+            if step.action in ("set", "write", "remove")
         ],
     )
 
 
 def _diff(layout: Layout, observed: Observed, step: Step) -> dict[str, str]:
+    if step.action == "set":
+        _, name = step.subjects
+        before = "(a secret)\n" if name in observed.secrets else ""
+        path, after = layout.secret(name), "(changed)\n" if before else "(a secret)\n"
+        return {"before_header": path, "after_header": path, "before": before, "after": after}
     (name,) = step.subjects
     unit = observed.units.get(name)
     return {

@@ -15,6 +15,7 @@ from ..model import Release, release_from_json, release_to_json
 from .files import names, read, write
 from .systemd import read_units
 
+_GROUP = re.compile(r"^Group=(.+)$", re.MULTILINE)
 _ID = re.compile(r"[0-9a-f]{12}")
 
 
@@ -51,6 +52,12 @@ def read_release(layout: Layout, release: str) -> Release | None:
         return None
     whole = found.id == release and all(process.unit in found.units for process in found.processes)
     return found if whole else None
+
+
+def group_of(release: Release) -> str | None:
+    """Name of the group that a release runs as, where its units name one."""
+    named = _GROUP.search(release.units[release.processes[0].unit])
+    return named[1] if named else None
 
 
 def staged(layout: Layout) -> list[str]:

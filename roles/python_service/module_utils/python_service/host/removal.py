@@ -264,6 +264,7 @@ class _Removal:
             *_with_directory(layout.releases, map(layout.release, staged(layout))),
             *_with_directory(layout.venvs, map(layout.venv, venvs(layout))),
             *(path for path in links if os.path.islink(path)),
+            *(path for path in (layout.secrets, layout.old_secrets) if os.path.isdir(path)),
             *glob.glob(os.path.join(glob.escape(layout.base), ".incoming-*")),
         ]
         if not self._staying() and os.path.lexists(layout.history):

@@ -60,6 +60,12 @@ def _desired(layout: Layout, machine: Machine, wish: Rollback) -> Desired:
             "\n".join([f"systemd no longer accepts the units of {target.id}:", *refusals])
         )
     observed = observe(layout, machine, Desired(target))
+    lacking = sorted(target.secrets.difference(observed.secrets))
+    if lacking:
+        raise ServiceError(
+            f"release {target.id} needs {', '.join(lacking)} in {layout.secrets}, where it is no "
+            "more; deploy it with python_service_secrets"
+        )
     # Started, unless somebody stopped it: also one that failed, or has done its work.
     main = observed.units[layout.main_unit]
     stopped = main.state == "inactive" and not main.done
@@ -72,7 +78,12 @@ def _desired(layout: Layout, machine: Machine, wish: Rollback) -> Desired:
     # From there the way back leads to another release than from here.
     gone_back = history.Event("rollback", None, target.id, history.ACCEPTED, wish.by)
     onward = history.previous((*observed.events, gone_back), target.id)
-    return replace(desired, spare=[onward] if onward else [])
+    return replace(
+        desired,
+        spare=[onward] if onward else [],
+        # Not those of a deploy that was cut off before they were proven.
+        secrets={name: secret.proven for name, secret in observed.secrets.items()},
+    )
 
 
 def _target(layout: Layout, release: str | None) -> Release:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import shutil
 import tempfile
@@ -19,20 +18,21 @@ from ..archive import unpack
 from ..building import buildable
 from ..errors import ServiceError
 from ..layout import Layout
-from ..model import Pip, Release
+from ..model import SECRET_ENVIRONMENT, Pip, Release
 from ..source import scan
-from . import installed, venv
+from . import installed, secrets, venv
 from .accounts import Accounts
 from .bill import bill
 from .builder import Builder, borrowed
 from .files import make_directory, names, read, remove, share, temporary_name, write
 from .observe import release_on_host
-from .releases import write_release
+from .releases import group_of, write_release
 from .unpacking import Place, unpack_wheel
 from .wheels import Incoming, Wheels
 
 _INCOMING = ".incoming-"
-_GROUP = re.compile(r"^Group=(.+)$", re.MULTILINE)
+#: Bytes at the start of a script that name its interpreter.
+_MOST_OF_A_SCRIPT = 4096
 
 
 def stage(layout: Layout, release: Release, archive: str | None, accounts: Accounts) -> list[str]:
@@ -87,8 +87,8 @@ def _told(incoming: str, builder: Builder) -> Pip:
 
 def _group(release: Release, accounts: Accounts) -> int:
     """Number of the group that the service runs as, which may read what is staged."""
-    named = _GROUP.search(release.units[release.processes[0].unit])
-    return accounts.number("group", named[1]) if named else os.getegid()
+    name = group_of(release)
+    return accounts.number("group", name) if name else os.getegid()
 
 
 def clean(layout: Layout) -> None:
@@ -98,6 +98,7 @@ def clean(layout: Layout) -> None:
     for name in names(layout.base):
         if name.startswith(_INCOMING):
             remove(os.path.join(layout.base, name))
+    secrets.clean(layout)
 
 
 def _place(layout: Layout, release: Release, came: Incoming, builder: Builder) -> None:
@@ -170,3 +171,20 @@ def _check_programs(layout: Layout, release: Release, whole: str) -> None:
                 f"python_service_command: {name} is not in the virtual environment of {layout.name}; "
                 "add the package that brings it to python_service_requirements"
             )
+        reads_secrets = SECRET_ENVIRONMENT in release.units[process.unit]
+        # The controller has looked at one of the source's own.
+        is_packages = not program.startswith(os.path.join(whole, "app", ""))
+        if reads_secrets and is_packages and not _is_python(program):
+            raise ServiceError(
+                f"python_service_secret_environment: {program} is no Python program, and only those "
+                "can have secrets as variables; have it read the file $CREDENTIALS_DIRECTORY/NAME"
+            )
+
+
+def _is_python(program: str) -> bool:
+    """Whether a program that packages brought is the interpreter, or a script of it."""
+    if os.path.basename(program).startswith("python"):
+        return True
+    with open(program, "rb") as file:
+        # A first line that would be too long for the kernel has a shell start the interpreter.
+        return file.read(2) == b"#!" and b"python" in file.read(_MOST_OF_A_SCRIPT)

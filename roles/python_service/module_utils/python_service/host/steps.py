@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..errors import ServiceError
 from ..layout import Layout
 from ..model import Release
-from . import history, invocations, record, store
+from . import history, invocations, record, secrets, store
 from .decide import Desired, Observed, Step
 from .files import link, make_directory, remove, write
 from .machine import Machine
@@ -74,6 +74,7 @@ class Hands:
             "make": self._make,
             "stage": self._stage,
             "distrust": self._distrust,
+            "set": self._set,
             "write": self._write,
             "remove": self._remove,
             "reload": self._reload,
@@ -117,6 +118,12 @@ class Hands:
     def _distrust(self, step: Step) -> None:
         for unit in step.subjects:
             invocations.distrust(self._layout, unit, self._change.observed.units[unit].invocation)
+
+    def _set(self, step: Step) -> None:
+        _, name = step.subjects
+        desired, accounts = self._change.desired, self._change.machine.accounts
+        group = secrets.readers(desired.release, desired.not_honoured, accounts)
+        secrets.put(self._layout, name, desired.secrets[name], group)
 
     def _write(self, step: Step) -> None:
         path = self._layout.unit(step.subjects[0])
@@ -180,6 +187,10 @@ class Hands:
         layout = self._layout
         if kind == "release":
             remove(layout.release(name))
+        elif kind == "secret":
+            secrets.prune(layout, name)
+        elif kind == "old value of":
+            secrets.prune_before(layout, name)
         else:
             remove(layout.venv(name))
             store.prune(layout)
