@@ -335,6 +335,36 @@ def test_a_network_that_is_denied_is_named(network: str, said: str) -> None:
         assert "python_service_network" not in other
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Operation not permitted (src/thread.cpp:281)",
+        "Address family not supported by protocol (/w/src/ip.cpp:9)",
+    ],
+)
+def test_what_zeromq_says_as_it_ends_is_a_denial(said: str) -> None:
+    unit = release().units["demo.service"]
+    assert "python_service_allow: [affinity, netlink]" in why(
+        said, subject=SUBJECT._replace(unit=unit)
+    )
+    assert explain(SUBJECT, Status(), [[said]]) == []
+
+
+@pytest.mark.parametrize("where", ["<frozen os>", "/usr/lib/python3.9/os.py"])
+def test_a_variable_that_is_not_set_is_named(where: str) -> None:
+    said = (
+        r'Uncaught exception\nTraceback (most recent call last):\n  File "main.py", line 5, in <module>\n'
+        r'    url = os.environ["DATABASE_URL"]\n          ~~~~~~~~~~^^^^^^^^^^^^^^^^\n'
+        rf'  File "{where}", line 714, in __getitem__\nKeyError: \'DATABASE_URL\''
+    ).replace(r"\'", "'")
+    sentence = why(said)
+    assert sentence.startswith("the variable DATABASE_URL is not set; ")
+    unit = release(secrets={"DATABASE_URL": "x"}).units["demo.service"]
+    sentence = why(said, subject=SUBJECT._replace(unit=unit))
+    assert "write python_service_secret_environment: [DATABASE_URL]" in sentence
+    assert explain(SUBJECT, Status(), [["KeyError: 'DATABASE_URL'"]]) == []
+
+
 def test_a_file_that_cannot_be_mapped_is_no_denial_of_memory() -> None:
     said = "    mmap.mmap(file.fileno(), 0)\\nPermissionError: [Errno 13] Permission denied"
     assert explain_words(sandboxed(), said) == []

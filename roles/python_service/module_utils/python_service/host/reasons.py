@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..foreign import shortened
 from ..layout import HOMES, Layout
-from ..model import Release
+from ..model import DELIVERY, Release
 
 #: Bytes of what is quoted in a sentence.
 _MOST_QUOTED = 300
@@ -200,6 +200,32 @@ def _unmapped(subject: Subject, match: re.Match[str]) -> str | None:
     return _opened_by(*_MEMORY)(subject, match)
 
 
+def _zeromq(subject: Subject, _match: re.Match[str]) -> str | None:
+    closed = [
+        name for name in ("SystemCallFilter", "RestrictAddressFamilies") if subject.denies(name)
+    ]
+    if not closed:
+        return None
+    return (
+        f"ZeroMQ is denied what it does at its start ({'=, '.join(closed)}=); write "
+        "python_service_allow: [affinity, netlink]"
+    )
+
+
+def _unset(subject: Subject, match: re.Match[str]) -> str:
+    secrets = [line.partition(":")[0] for line in subject.settings(DELIVERY)]
+    if match["name"] in secrets:
+        return (
+            "the secret {name} is no variable of the environment; write "
+            "python_service_secret_environment: [{name}], or have the program read the file "
+            "$CREDENTIALS_DIRECTORY/{name}"
+        )
+    return (
+        "the variable {name} is not set; write it into python_service_environment, or a secret into "
+        "python_service_secrets and python_service_secret_environment"
+    )
+
+
 def _database(_subject: Subject, _match: re.Match[str]) -> str:
     return (
         "a SQLite database cannot be opened or written ({words}); one beside the program cannot be, "
@@ -261,6 +287,11 @@ _TABLE: Sequence[tuple[str, str | Callable[[Subject, re.Match[str]], str | None]
         _opened_by(*_MEMORY),
     ),
     (
+        # libzmq ends the process at once.
+        r"(?:Operation not permitted|Address family not supported[^\n(]*) \(\S*src/\w+\.cpp:\d+\)",
+        _zeromq,
+    ),
+    (
         (
             r"No such file or directory: '/proc/"
             r"(?:cpuinfo|diskstats|loadavg|meminfo|mounts|net|partitions|stat|sys|uptime|vmstat)\b"
@@ -272,6 +303,14 @@ _TABLE: Sequence[tuple[str, str | Callable[[Subject, re.Match[str]], str | None]
         _opened_by("devices", "PrivateDevices", "the host's devices in /dev"),
     ),
     # Python
+    (
+        # Of os.environ, whose module is a part of the interpreter in newer ones.
+        (
+            r'File "(?:<frozen os>|[^"\n]*/os\.py)", line \d+, in __getitem__'
+            r"(?:(?!File \")[\s\S])*?KeyError: '(?P<name>\w+)'"
+        ),
+        _unset,
+    ),
     (
         (
             r"No module named '?(?P<module>tomllib|annotationlib|compression)\b"

@@ -63,11 +63,11 @@ class Store:
             made = {digest: self._unpack(wheels[digest], digest) for digest in missing}
             self._python.compile(self._making, self._making)
             for digest, wheel in made.items():
-                _write(os.path.join(self._making, digest), wheel)
+                made[digest] = _write(os.path.join(self._making, digest), wheel)
             # A power failure must not leave an entry of empty files under its final name.
             os.sync()
-            for digest in missing:
-                self._settle(digest)
+            for digest, wheel in made.items():
+                self._settle(digest, wheel)
             remove(self._making)
         return [self._found(digest) for digest in sorted(wheels, key=lambda one: wheels[one])]
 
@@ -76,15 +76,16 @@ class Store:
         os.mkdir(directory)
         return unpack_wheel(wheel, os.path.join(directory, _FILES), self._packages)
 
-    def _settle(self, digest: str) -> None:
+    def _settle(self, digest: str, wheel: Unpacked) -> None:
         """Put a new entry in its place, unless another deploy was quicker."""
-        self._known[digest] = None
         final = os.path.join(self._directory, digest)
-        if _read(final) is None:
+        found = _read(final)
+        if found is None:
             if os.path.lexists(final):
                 os.rename(final, os.path.join(self._making, f"{digest}.damaged"))
             os.rename(os.path.join(self._making, digest), final)
-        self._known[digest] = _read(final)
+            found = wheel._replace(directory=os.path.join(final, _FILES))
+        self._known[digest] = found
 
     def _found(self, digest: str) -> Unpacked:
         found = self.find(digest)
@@ -143,13 +144,14 @@ def _files(directory: str) -> Iterator[str]:
         yield from (os.path.join(above, name) for name in found)
 
 
-def _write(entry: str, wheel: Unpacked) -> None:
-    """Note what was unpacked into a new entry, and what it was compiled to."""
+def _write(entry: str, wheel: Unpacked) -> Unpacked:
+    """Note what was unpacked into a new entry, and give it with what it was compiled to."""
     directory = os.path.join(entry, _FILES)
     files = {path[len(directory) + 1 :]: _print(path) for path in _files(directory)}
     facts = {**wheel._asdict(), "files": files}
     with open(os.path.join(entry, _ENTRY), "w", encoding="utf-8") as file:
         json.dump(facts, file)
+    return wheel._replace(files=tuple(files))
 
 
 def _read(entry: str) -> Unpacked | None:
@@ -162,6 +164,7 @@ def _read(entry: str) -> Unpacked | None:
         for path, made in files.items():
             if _print(os.path.join(directory, path)) != made:
                 return None
+        facts["requires"] = tuple(facts["requires"])
         return Unpacked(**{**facts, "directory": directory, "files": tuple(files)})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -75,7 +75,8 @@ class Wheels:
         built: list[str] = []
         while True:
             there = {digest: store.find(digest) for digest in sorted(digests)}
-            chosen = self._choose(lines, there, built)
+            # Where there is none of them, there is nothing to choose.
+            chosen = self._choose(lines, there, built) if any(there.values()) else ([], lines)
             if chosen is None or (chosen[1] and built):
                 return None
             if not chosen[1]:
