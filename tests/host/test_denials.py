@@ -70,7 +70,7 @@ ONLINE = {"an HTTP server and client"}
 #: By python_service_network, the worst that `systemd-analyze security` may say of a full host.
 EXPOSURE = {"full": 1.1, "localhost": 0.9, "inbound": 0.3, "none": 0.3}
 #: What systemd may be too old for, and what else a poor host may lack.
-OLD = {"PrivateIPC", "RestartMaxDelaySec", "RestartSteps"}
+OLD = {"PrivateIPC"}
 POOR = {"PrivateUsers", "PrivateNetwork", "IPAddressDeny", "LoadCredential"}
 
 #: As the program has it.
@@ -151,4 +151,4 @@ def test_a_process_can_do_what_programs_do_and_nothing_else(deploy: Deploy, host
 
     told, result = deploy(hardening="off")
     assert denied(told) - {"make a user namespace"} == NEVER
-    assert set(result["not_honoured"]) <= OLD - {"PrivateIPC"} | {"LoadCredential"}
+    assert set(result["not_honoured"]) <= {"LoadCredential"}

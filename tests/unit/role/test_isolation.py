@@ -122,13 +122,36 @@ def test_a_directive_that_systemd_does_not_know_is_named_and_left_alone(
     assert (desired.drop_ins, desired.not_honoured) == ({}, ("PrivateIPC",))
 
 
-def test_one_of_how_a_service_is_restarted_is_named_and_not_tried(
+def test_what_a_unit_has_for_a_newer_systemd_is_added_there(place: FakeHost, systemd: Host) -> None:
+    lines = "# From systemd 254 on: RestartSteps=5\n"
+    assert wanted(place, lines).drop_ins == {}
+    systemd.systemd = 254
+    assert turned_off(wanted(place, lines)) == ["RestartSteps=5"]
+    assert wanted(place, lines).not_honoured == ()
+    assert systemd.tries == 0
+
+
+def test_where_no_credentials_are_delivered_the_process_reads_the_files(
     place: FakeHost, systemd: Host
 ) -> None:
-    assert wanted(place, "RestartSteps=5\n").not_honoured == ("RestartSteps",)
-    systemd.systemd = 254
-    assert wanted(place, "RestartSteps=5\n").not_honoured == ()
-    assert systemd.tries == 0
+    systemd.ineffective = ["LoadCredential"]
+    made = make_release(place, "demo", Program(secrets=("key",)))
+    layout = place.layout("demo")
+
+    def on_host(release: Release) -> Desired:
+        desired = Desired.of(release, started=True, enabled=True, keep=1)
+        return on_this_host(layout, place.machine, desired)
+
+    desired = on_host(made)
+    directory = f"Environment=CREDENTIALS_DIRECTORY={layout.secrets}"
+    assert turned_off(desired) == ["LoadCredential=", directory]
+    assert desired.not_honoured == ("LoadCredential",)
+    # Whatever they are called, it is tried once.
+    on_host(make_release(place, "demo", Program(secrets=("other", "key"))))
+    assert systemd.tries == 1
+    # One of the user's own is turned off as well: empty, it would say nothing.
+    own = wanted(place, "LoadCredential=mine:/etc/mine\n")
+    assert turned_off(own) == ["LoadCredential="]
 
 
 def test_it_is_tried_once_and_again_where_the_kernel_or_systemd_changed(

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the python_service authors
 # SPDX-License-Identifier: MIT
-"""What a host cannot honour of what a unit asks for, found by trying it there.
+"""What a host cannot honour of what a unit asks for, found by trying it there, and what it alone can.
 
 A container, a kernel or an older systemd may lack some kind of isolation.
 systemd then refuses to start the unit, or starts it without and says so in a
@@ -63,7 +63,9 @@ _OFF = {
 #: A credential that every host can give, in the place of those that a unit asks for.
 _ANY_CREDENTIAL = "probe:/etc/passwd"
 #: Versions of systemd that came to know a directive after the oldest that the role runs on.
-_SINCE = {"PrivateIPC": 248, "RestartMaxDelaySec": 254, "RestartSteps": 254}
+_SINCE = {"PrivateIPC": 248}
+#: A comment of a unit that has a line for newer ones.
+_LATER = re.compile(r"^# From systemd (\d+) on: (.+)$", re.MULTILINE)
 #: A user of every Linux system that nothing runs as.
 _NOBODY = "daemon"
 #: Prints which of the directives that it is given have no effect on it. Without a word on those
@@ -124,11 +126,14 @@ def on_this_host(layout: Layout, machine: Machine, desired: Desired) -> Desired:
         return desired
     drop_ins, lacking = {}, set[str]()
     for process in desired.release.processes:
-        asked = _asked(desired.release.units[process.unit])
+        unit = desired.release.units[process.unit]
+        asked = _asked(unit)
         found = _lacking(layout, machine.systemd, desired.release.venv.python, asked)
         lacking.update(found.refused, found.unknown)
-        if found.refused:
-            drop_ins[DROP_IN.format(unit=process.unit)] = _text(layout, process, found.refused)
+        added = _added(unit, machine.systemd)
+        if found.refused or added:
+            text = _text(layout, process, found.refused, added)
+            drop_ins[DROP_IN.format(unit=process.unit)] = text
     return replace(desired, drop_ins=drop_ins, not_honoured=tuple(sorted(lacking)))
 
 
@@ -148,6 +153,13 @@ def _asked(unit: str) -> dict[str, list[str]]:
         found[DELIVERY] = [_ANY_CREDENTIAL]
     names = [name for name in (*_OFF, *_SINCE) if name in found]
     return {name: found[name] for name in names if found[name][-1] != _OFF.get(name)}
+
+
+def _added(unit: str, systemd: Systemd) -> list[str]:
+    """The lines that a unit has for a systemd as new as the host's."""
+    later = _LATER.findall(unit)
+    version = systemd.version() if later else 0
+    return [line for since, line in later if int(since) <= version]
 
 
 def _lacking(
@@ -200,15 +212,19 @@ def _tried(systemd: Systemd, python: str, asked: Mapping[str, Sequence[str]]) ->
     )
 
 
-def _text(layout: Layout, process: Process, refused: Sequence[str]) -> str:
+def _text(layout: Layout, process: Process, refused: Sequence[str], added: Sequence[str]) -> str:
     lines = [
         f"{UNIT_MARK}; the next deploy writes it again.",
         f"# Service: {layout.name}",
-        "# What this host cannot honour of the unit, and does without",
         "[Service]",
-        *(f"{name}={_OFF[name]}" for name in refused),
     ]
+    if refused:
+        lines.append("# What this host cannot honour of the unit, and does without")
+        lines += [f"{name}={_OFF[name]}" for name in refused]
     if DELIVERY in refused and process.secrets:
         # The process reads the files themselves.
         lines.append(f"Environment=CREDENTIALS_DIRECTORY={layout.secrets}")
+    if added:
+        lines.append("# What the unit has for a systemd as new as this one")
+        lines += added
     return "\n".join(lines) + "\n"
