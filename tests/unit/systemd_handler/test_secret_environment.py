@@ -36,7 +36,7 @@ with open("/proc/self/environ") as file:
 def run(directory: Path, names: str, **credentials: str) -> subprocess.CompletedProcess[str]:
     """Run the program where these are its credentials, as Python with the package runs it."""
     for name, value in credentials.items():
-        (directory / name).write_text(value, newline="")
+        (directory / name).write_bytes(value.encode())
     package = Path(systemd_handler.__file__).parent
     packages = directory / "packages"
     packages.mkdir(exist_ok=True)
