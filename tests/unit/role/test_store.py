@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import sys
@@ -51,9 +52,10 @@ def add(layout: Layout, directory: Path, text: str = "SHOP = 1\n") -> Unpacked:
 
 def test_it_is_unpacked_and_compiled_once(layout: Layout, tmp_path: Path) -> None:
     first = add(layout, tmp_path / "wheel")
-    (compiled,) = Path(first.directory, PACKAGES, "__pycache__").iterdir()
+    (path,) = (path for path in first.files if path.endswith(".pyc"))
+    assert path == importlib.util.cache_from_source(f"{PACKAGES}/shop.py")
+    compiled = Path(first.directory, first.files[path])
     inode = compiled.stat().st_ino
-    assert f"{PACKAGES}/__pycache__/{compiled.name}" in first.files
     again = add(Layout("/opt", "other", layout.host), tmp_path / "wheel")
     assert again == first
     assert compiled.stat().st_ino == inode
@@ -90,7 +92,7 @@ def test_what_is_damaged_is_found_and_made_anew(
 ) -> None:
     made = add(layout, tmp_path / "wheel")
     (digest,) = wheel(tmp_path / "wheel")
-    path = Path(made.directory, PACKAGES, "shop.py")
+    path = Path(made.directory, made.files[f"{PACKAGES}/shop.py"])
     while time.time_ns() <= path.stat().st_mtime_ns:  # the resolution of the clock
         time.sleep(0.001)
     damage(path)

@@ -97,7 +97,7 @@ def test_its_record_names_what_is_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", [0o100755, 0o100644])
 def test_what_may_be_executed_stays_so(tmp_path: Path, mode: int) -> None:
     wheel = unpacked(tmp_path, {"tool": ""}, modes={"tool": mode})
-    path = os.path.join(wheel.directory, PACKAGES, "tool")
+    path = os.path.join(wheel.directory, wheel.files[f"{PACKAGES}/tool"])
     assert os.access(path, os.X_OK) == bool(mode & 0o111)
     assert os.stat(path).st_mode & 0o7022 == 0
 
@@ -206,12 +206,20 @@ class TestRefused:
 class TestPlace:
     def test_the_later_of_two_has_the_file(self, tmp_path: Path) -> None:
         place = Place(str(tmp_path / "venv"), sys.executable)
+        wheels = []
         for number in (1, 2):
             (tmp_path / str(number)).mkdir()
-            place.put(unpacked(tmp_path / str(number), {"same.py": f"NUMBER = {number}\n"}))
+            wheels.append(unpacked(tmp_path / str(number), {"same.py": f"NUMBER = {number}\n"}))
+            place.put(wheels[-1])
         assert (tmp_path / "venv" / PACKAGES / "same.py").read_text() == "NUMBER = 2\n"
         # The other's own is as it was, whoever else has a link to it.
-        assert (tmp_path / "1/entry" / PACKAGES / "same.py").read_text() == "NUMBER = 1\n"
+        first = Path(wheels[0].directory, wheels[0].files[f"{PACKAGES}/same.py"])
+        assert first.read_text() == "NUMBER = 1\n"
+
+    def test_a_file_in_the_place_of_a_directory_of_the_same_wheel(self, tmp_path: Path) -> None:
+        files = {"shop": "", "shop-1.0.data/purelib/shop/more.py": ""}
+        with pytest.raises(ServiceError, match="into the place of"):
+            placed(tmp_path, files)
 
     def test_what_was_there_before_stays(self, tmp_path: Path) -> None:
         (tmp_path / "venv").mkdir()
@@ -231,10 +239,9 @@ class TestPlace:
         wheel = unpacked(tmp_path, {"shop.py": "SHOP = 1\n", "tool": ""}, modes={"tool": 0o100755})
         Place(str(tmp_path / "venv"), sys.executable).put(wheel)
         for name in ("shop.py", "tool"):
-            source, copy = (
-                os.stat(os.path.join(one, PACKAGES, name))
-                for one in (wheel.directory, tmp_path / "venv")
-            )
+            path = f"{PACKAGES}/{name}"
+            source = os.stat(os.path.join(wheel.directory, wheel.files[path]))
+            copy = os.stat(tmp_path / "venv" / path)
             # Else what was compiled of it counts as out of date.
             assert (copy.st_mode, copy.st_mtime_ns) == (source.st_mode, source.st_mtime_ns)
             assert copy.st_ino != source.st_ino

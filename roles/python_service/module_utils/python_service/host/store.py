@@ -25,6 +25,8 @@ from .unpacking import Unpacked, unpack_wheel
 #: Written into an entry when it is whole, as the last of its files.
 _ENTRY = "entry.json"
 _FILES = "files"
+#: Where Python has what it has compiled, beside the sources.
+_CACHE = "__pycache__"
 
 
 class Store:
@@ -146,12 +148,23 @@ def _files(directory: str) -> Iterator[str]:
 
 def _write(entry: str, wheel: Unpacked) -> Unpacked:
     """Note what was unpacked into a new entry, and give it with what it was compiled to."""
-    directory = os.path.join(entry, _FILES)
-    files = {path[len(directory) + 1 :]: _print(path) for path in _files(directory)}
-    facts = {**wheel._asdict(), "files": files}
+    made = wheel._replace(files={**wheel.files, **dict(_compiled(wheel))})
+    prints = {name: _print(os.path.join(wheel.directory, name)) for name in made.files.values()}
     with open(os.path.join(entry, _ENTRY), "w", encoding="utf-8") as file:
-        json.dump(facts, file)
-    return wheel._replace(files=tuple(files))
+        json.dump({**made._asdict(), "prints": prints}, file)
+    return made
+
+
+def _compiled(wheel: Unpacked) -> Iterator[tuple[str, str]]:
+    """Paths in an environment, and names, of what the files of a wheel were compiled to."""
+    sources = {
+        name[: -len(".py")]: path for path, name in wheel.files.items() if name.endswith(".py")
+    }
+    for name in names(os.path.join(wheel.directory, _CACHE)):
+        number, _, rest = name.partition(".")
+        directory, source = os.path.split(sources[number])
+        compiled = f"{source[: -len('.py')]}.{rest}"
+        yield os.path.join(directory, _CACHE, compiled), os.path.join(_CACHE, name)
 
 
 def _read(entry: str) -> Unpacked | None:
@@ -160,12 +173,12 @@ def _read(entry: str) -> Unpacked | None:
     try:
         with open(os.path.join(entry, _ENTRY), encoding="utf-8") as file:
             facts = json.load(file)
-        files: Mapping[str, list[int]] = facts.pop("files")
-        for path, made in files.items():
-            if _print(os.path.join(directory, path)) != made:
+        prints: Mapping[str, list[int]] = facts.pop("prints")
+        for name, made in prints.items():
+            if _print(os.path.join(directory, name)) != made:
                 return None
         facts["requires"] = tuple(facts["requires"])
-        return Unpacked(**{**facts, "directory": directory, "files": tuple(files)})
+        return Unpacked(**{**facts, "directory": directory})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -12,6 +12,7 @@ import configparser
 import csv
 import errno
 import io
+import itertools
 import os
 import re
 import shutil
@@ -60,8 +61,9 @@ _BROKEN = (
 
 
 class Unpacked(NamedTuple):
-    """A wheel whose ``files`` lie in ``directory``, by their paths in an environment.
+    """A wheel whose files lie in ``directory``; ``files`` are their names there, by their paths in an environment.
 
+    All lie side by side: to make directories takes longer than to unpack what is in them.
     ``scripts`` name the interpreter in their first line: they are texts by name, without it.
     ``requires`` are requirements, as the metadata has them.
     """
@@ -72,7 +74,7 @@ class Unpacked(NamedTuple):
     version: str
     requires: tuple[str, ...]
     scripts: Mapping[str, str]
-    files: tuple[str, ...]
+    files: Mapping[str, str]
 
 
 class _RefusalError(Exception):
@@ -100,7 +102,8 @@ class _Wheel:
         self._archive = archive
         self._directory = directory
         self._packages = packages
-        self._made: set[str] = set()
+        self._numbers = itertools.count()
+        self._files: dict[str, str] = {}
         tops = {name.partition("/")[0] for name in archive.namelist()}
         infos = [name for name in tops if name.endswith(".dist-info")]
         if len(infos) != 1:
@@ -127,8 +130,7 @@ class _Wheel:
         scripts = {**self._named_scripts(rows), **self._entry_points()}
         for script in scripts:
             rows[os.path.join(_SCRIPTS, script)] = ("", "")
-        files = [path for path in rows if path.removeprefix(f"{_SCRIPTS}/") not in scripts]
-        files += self._write_own(rows)
+        self._write_own(rows)
         return Unpacked(
             wheel=name,
             directory=self._directory,
@@ -136,7 +138,7 @@ class _Wheel:
             version=str(metadata["Version"]),
             requires=tuple(map(str, metadata.get_all("Requires-Dist", []))),
             scripts=scripts,
-            files=tuple(files),
+            files=self._files,
         )
 
     def _lines(self, name: str) -> list[str]:
@@ -179,26 +181,31 @@ class _Wheel:
             shutil.copyfileobj(content, file, _CHUNK)
 
     def _create(self, path: str, executable: bool = False) -> IO[bytes]:
-        target = os.path.join(self._directory, path)
+        if path in self._files:
+            raise _RefusalError(f"has {path!r} twice")
+        # The compiler looks for the end of a name.
+        self._files[path] = f"{next(self._numbers)}{'.py' if path.endswith('.py') else ''}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        try:
-            _make(os.path.dirname(target), self._made)
-            return os.fdopen(os.open(target, flags, 0o755 if executable else 0o644), "wb")
-        except (FileExistsError, NotADirectoryError) as error:
-            raise _RefusalError(f"has {path!r} twice") from error
+        return os.fdopen(os.open(self._stored(path), flags, 0o755 if executable else 0o644), "wb")
+
+    def _stored(self, path: str) -> str:
+        return os.path.join(self._directory, self._files[path])
+
+    def _forget(self, path: str) -> None:
+        os.unlink(self._stored(path))
+        del self._files[path]
 
     def _named_scripts(self, paths: Iterable[str]) -> dict[str, str]:
         """Scripts whose interpreter is to be named, which are no files yet."""
         found = {}
         for path in paths:
             if path.startswith(f"{_SCRIPTS}/"):
-                target = os.path.join(self._directory, path)
-                with open(target, "rb") as file:
+                with open(self._stored(path), "rb") as file:
                     first = file.readline(_CHUNK)
                     if _PLACEHOLDER.match(first):
                         text = file.read().decode(errors="surrogateescape")
                         found[path[len(_SCRIPTS) + 1 :]] = text
-                        os.unlink(target)
+                        self._forget(path)
         return found
 
     def _entry_points(self) -> dict[str, str]:
@@ -211,14 +218,14 @@ class _Wheel:
                 function = _FUNCTION.fullmatch(value.strip())
                 if not function or "/" in name or name in (".", ".."):
                     raise _RefusalError(f"has a script {name} = {value}, which calls no function")
-                target = os.path.join(self._directory, _SCRIPTS, name)
-                if os.path.lexists(target):
-                    os.unlink(target)
+                path = os.path.join(_SCRIPTS, name)
+                if path in self._files:
+                    self._forget(path)
                 found[name] = _SCRIPT.format(*function.groups())
         return found
 
-    def _write_own(self, rows: Mapping[str, tuple[str, str]]) -> list[str]:
-        """Write what an installer adds, and give its paths."""
+    def _write_own(self, rows: Mapping[str, tuple[str, str]]) -> None:
+        """Write what an installer adds."""
         installer, record = (
             os.path.join(self._packages, self._info, name) for name in ("INSTALLER", "RECORD")
         )
@@ -234,7 +241,6 @@ class _Wheel:
             writer.writerow([said, *row])
         with self._create(record) as file:
             file.write(text.getvalue().encode())
-        return [installer, record]
 
 
 class Place:
@@ -254,8 +260,8 @@ class Place:
     def put(self, wheel: Unpacked) -> None:
         """Put a wheel there, by hard links where that can be, and otherwise by copies."""
         try:
-            for path in wheel.files:
-                _link(os.path.join(wheel.directory, path), self._room(path))
+            for path, name in wheel.files.items():
+                _link(os.path.join(wheel.directory, name), self._room(path))
             for name, text in wheel.scripts.items():
                 target = self._room(os.path.join(_SCRIPTS, name))
                 with open(target, "xb") as file:
