@@ -73,8 +73,10 @@ def present(layout: Layout, group: int | None) -> dict[str, Secret]:
 def put(layout: Layout, name: str, value: str, group: int | None) -> None:
     """Write the value of a secret, and keep the one of before; ``group`` as `readers` gives it."""
     of_directory, of_file = _FOR_ROOT if group is None else _FOR_GROUP
-    make_directory(layout.secrets, 0o700)
+    if group is None or not os.path.isdir(layout.secrets):
+        make_directory(layout.secrets, 0o700)
     if group is not None:
+        # Not closed in between: the service may be reading.
         share(layout.secrets, group, of_directory)
     # Of a run that was cut off, the value that it has left there was never proven.
     if os.path.exists(layout.secret(name)) and not os.path.exists(_before(layout, name)):
