@@ -79,6 +79,7 @@ def test_what_is_installed_from_is_for_it_and_not_for_the_service(
         ("error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory", "no compiler"),
         ("error: command '/usr/bin/gcc' failed with exit code 1", "no compiler"),
         ("FileNotFoundError: [Errno 2] No such file or directory: 'gcc'", "no compiler"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "not trust the certificate"),
         ("greeting.c:1:10: fatal error: Python.h: No such file or directory", "no compiler"),
         ("ERROR: Cannot find command 'git' - do you have 'git' installed?", "no git"),
         ("Failed to resolve 'index.invalid' ([Errno -3] Temporary failure)", "not reach the index"),

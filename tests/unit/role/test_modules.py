@@ -57,6 +57,15 @@ def test_an_error_of_ours_is_a_failure_with_its_facts() -> None:
     assert told(work).told == {"failed": True, "msg": "not accepted", "rolled_back": True}
 
 
+def test_a_failure_has_its_warnings_as_a_success_has() -> None:
+    def work(_given: Mapping[str, Any], _check: bool) -> dict[str, Any]:
+        raise ServiceError("not accepted", warnings=["careful"])
+
+    found = told(work)
+    assert found.told == {"failed": True, "msg": "not accepted"}
+    assert found.warned == ["careful"]
+
+
 def test_an_error_of_the_host_is_a_sentence_and_no_traceback() -> None:
     def work(_given: Mapping[str, Any], _check: bool) -> dict[str, Any]:
         raise OSError(28, "No space left on device", "/opt/\x1b")

@@ -142,6 +142,17 @@ def test_a_unit_that_systemd_refuses(host: FakeHost, release: Release) -> None:
     assert words.endswith("  demo.service: nonsense")
 
 
+def test_what_the_host_does_not_know_is_no_reason_for_a_refusal(
+    host: FakeHost, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host.systemd, "version", lambda: 247)
+    unit = release.units["demo.service"] + "PrivateIPC=yes\n"
+    release = replace(release, units={"demo.service": unit})
+    said = ["demo.service:9: Unknown key name 'PrivateIPC' in section", "demo.service: nonsense"]
+    monkeypatch.setattr(host.systemd, "verify", lambda _units: (said, []))
+    assert problem(host, release).splitlines()[1:] == ["  demo.service: nonsense"]
+
+
 class TestNames:
     """What bears the name of the service and is somebody else's."""
 

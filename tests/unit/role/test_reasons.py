@@ -214,6 +214,58 @@ def why(*entries: str, subject: Subject = SUBJECT) -> str:
             "python_service_command names $PORT, which is not set; ",
             "python_service_environment",
         ),
+        (
+            (
+                r'Uncaught exception\nTraceback (most recent call last):\n  File "main.py", line 1, in '
+                r'<module>\n  File "<frozen os>", line 679, in __getitem__'
+                r"\nKeyError: 'DB_URL'"
+            ),
+            "the environment variable DB_URL is not set; ",
+            "python_service_environment",
+        ),
+        (
+            (
+                'Traceback (most recent call last):\n  File "/usr/lib/python3.9/os.py", line 679, in '
+                "__getitem__\n    raise KeyError(key) from None\nKeyError: 'DB_URL'"
+            ),
+            "the environment variable DB_URL is not set; ",
+            "python_service_secrets",
+        ),
+        (
+            (
+                TRACEBACK + r"    self.socket.bind(self.server_address)\n"
+                "PermissionError: [Errno 13] Permission denied"
+            ),
+            "what it is to listen on is denied to it: a port below 1024, ",
+            "CAP_NET_BIND_SERVICE",
+        ),
+        (
+            TRACEBACK
+            + "FileNotFoundError: [Errno 2] No such file or directory: '/var/log/x/a.log'",
+            "/var/log/x/a.log is not on the host; ",
+            "make it before the deploy",
+        ),
+        (
+            (
+                f'{TRACEBACK}  File "{APP}/main.py", line 2\nFileNotFoundError: [Errno 2] No such file '
+                "or directory: 'settings.toml'"
+            ),
+            f"{APP}/settings.toml is not in the source, ",
+            "was not shipped",
+        ),
+        (
+            (
+                f"{TRACEBACK}, in _execute_child\nFileNotFoundError: [Errno 2] No such file or "
+                "directory: 'ffmpeg'"
+            ),
+            "ffmpeg is not there to be executed; ",
+            "install it on the host",
+        ),
+        (
+            "python: can't open file '/home/me/main.py': [Errno 2] No such file or directory",
+            "/home/me/main.py is not there; ",
+            "name a file of python_service_src",
+        ),
     ],
 )
 def test_what_is_said_is_explained_with_what_to_do(said: str, beginning: str, advice: str) -> None:
@@ -358,7 +410,7 @@ def test_a_variable_that_is_not_set_is_named(where: str) -> None:
         rf'  File "{where}", line 714, in __getitem__\nKeyError: \'DATABASE_URL\''
     ).replace(r"\'", "'")
     sentence = why(said)
-    assert sentence.startswith("the variable DATABASE_URL is not set; ")
+    assert sentence.startswith("the environment variable DATABASE_URL is not set; ")
     unit = release(secrets={"DATABASE_URL": "x"}).units["demo.service"]
     sentence = why(said, subject=SUBJECT._replace(unit=unit))
     assert "write python_service_secret_environment: [DATABASE_URL]" in sentence
@@ -422,6 +474,20 @@ def test_what_pip_says_is_explained_as_well() -> None:
     text = "pip failed:\n  ERROR: Package 'own' requires a different Python: 3.9.2 not in '>=3.12'"
     assert "needs Python >=3.12" in explain_words(SUBJECT, text)[0]
     assert explain_words(SUBJECT, "pip failed:\n  no such thing") == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "FileNotFoundError: [Errno 2] No such file or directory: 'README.md'",  # of a build
+        "FileNotFoundError: [Errno 2] No such file or directory: '/proc/self/x'",
+        "python: can't open file '/srv/x/main.py': [Errno 13] Permission denied",
+        "KeyError: 'name'",
+        "PermissionError: [Errno 13] Permission denied",
+    ],
+)
+def test_what_may_be_something_else_is_not_explained(said: str) -> None:
+    assert explain_words(SUBJECT, TRACEBACK + said) == []
 
 
 class TestErrors:

@@ -231,6 +231,7 @@ def test_what_systemd_and_programs_can_take_is_no_problem() -> None:
                 ("python a.py < in", "the program would be given <; "),
                 ("python a.py &", "the program would be given &; "),
                 ("python a.py; python b.py", "the program would be given a.py;; "),
+                ("python a.py ; python b.py", "the program would be given ;; "),
                 ("cd /srv/x && python a.py", "cd is a shell's own, and no program; the source is"),
                 ("export A=1", "export is a shell's own, and no program; write the variable into"),
                 (". venv/bin/activate", ". is a shell's own, and no program; the virtual"),
@@ -244,6 +245,20 @@ def test_what_systemd_and_programs_can_take_is_no_problem() -> None:
                     "gunicorn --bind=$HOST:80 a",
                     "$HOST would stay as it is within a word; write ${HOST}",
                 ),
+            )
+        ),
+        *(
+            ({"command": command}, f"python_service_command: {words}")
+            for command, words in (
+                ("uv run main.py", "leave 'uv run' out; the virtual environment is in use"),
+                ("poetry run python a.py", "leave 'poetry run' out; the virtual environment"),
+                ("sudo python a.py", "leave 'sudo' out; python_service_user names the account"),
+                ("nohup python a.py", "leave 'nohup' out; systemd keeps the program running"),
+                (
+                    "celery -A shop worker -n one@%h",
+                    "systemd would write root's own in the place of %h; write %%h if",
+                ),
+                ("python a.py '%l %u'", "systemd would write root's own in the place of %u; "),
             )
         ),
         (

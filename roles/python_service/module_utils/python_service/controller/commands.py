@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 #: A program by its name, by ./ and its path in the source, or by its absolute path.
@@ -15,7 +15,7 @@ _PROGRAM = re.compile(r"(\./|/)?[A-Za-z0-9_][A-Za-z0-9._+-]*(/[A-Za-z0-9_][A-Za-
 _WORD = re.compile(r"""(?:[^ \t"'\\]|\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')+""")
 _PREFIXES = "-@:+!|"
 #: What joins and redirects commands in a shell.
-_SHELLS_OWN = re.compile(r"&&?|\|\|?|\|&|(\d|&)?(>>?|<<?<?)&?\S*|.+;")
+_SHELLS_OWN = re.compile(r"&&?|\|\|?|\|&|(\d|&)?(>>?|<<?<?)&?\S*|(.*[^\\])?;")
 #: Words of a shell that are no programs, and what does the same here.
 _BUILTINS = {
     "cd": "the source is the working directory, and WorkingDirectory in python_service_unit_options sets another",
@@ -29,6 +29,15 @@ _BUILTINS = {
     "ulimit": "directives such as LimitNOFILE in python_service_unit_options do it",
     "umask": "UMask in python_service_unit_options does it",
 }
+_VENV_IN_USE = "the virtual environment is in use without it"
+#: What stands before a program elsewhere and has no place here, and why.
+_WRAPPERS = {
+    **{f"{tool} run": _VENV_IN_USE for tool in ("hatch", "pdm", "pipenv", "poetry", "rye", "uv")},
+    "nohup": "systemd keeps the program running",
+    "sudo": "python_service_user names the account",
+}
+#: Specifiers of systemd.unit(5) that tell of its own account, which is root.
+_ROOTS = re.compile(r"(?<!%)(?:%%)*(%[gGhsuU])")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*")
 _VARIABLE = re.compile(r"\$\{?[A-Za-z_]\w*\}?")
 #: A variable within a word, without braces; a $ before it would take it for text.
@@ -72,6 +81,22 @@ def shell_problem(command: str, *, expands: bool = True) -> str | None:
         return f"{first} is a shell's own, and no program; {_BUILTINS[first]}"
     said = (_word_problem(word, expands=expands) for word in words if not re.search("[\"']", word))
     return next((words for words in said if words), None)
+
+
+def needless_problem(words: Sequence[str]) -> str | None:
+    """What stands before the program that needs nothing before it, if something does."""
+    for before in (words[0], " ".join(words[:2])):
+        if before in _WRAPPERS:
+            return f"leave {before!r} out; {_WRAPPERS[before]}"
+    return None
+
+
+def specifier_problem(command: str) -> str | None:
+    """Which part of a command systemd would replace by what is root's, if there is one."""
+    found = _ROOTS.search(command)
+    if not found:
+        return None
+    return f"systemd would write root's own in the place of {found[1]}; write %{found[1]} if the program is to get it"
 
 
 def _word_problem(word: str, *, expands: bool) -> str | None:

@@ -20,7 +20,13 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..errors import ServiceError
 from ..model import RELEASE_FIELD, SECRET_ENVIRONMENT
-from .commands import is_program, shell_problem, words_of
+from .commands import (
+    is_program,
+    needless_problem,
+    shell_problem,
+    specifier_problem,
+    words_of,
+)
 from .hardening import hardening_problems
 from .health_check import MOST_SECONDS, health_problems
 from .manual import PREFIX, known_variables, specification
@@ -215,8 +221,11 @@ def _command(command: str | None) -> Iterator[str]:
     if command.rstrip().endswith("\\"):
         yield problem("command", "ends with a backslash; leave it out")
     needs_a_shell = shell_problem(command)
+    otherwise = needless_problem(words) or specifier_problem(command)
     if needs_a_shell:
         yield problem("command", f"no shell reads it: {needs_a_shell}")
+    elif otherwise:
+        yield problem("command", otherwise)
     elif not is_program(words[0]):
         yield problem(
             "command",

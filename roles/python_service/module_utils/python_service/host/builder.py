@@ -48,6 +48,7 @@ _LACKING = (
         r"Failed to establish a new connection|Failed to resolve '|Network is unreachable",
         "the host does not reach the index",
     ),
+    (r"CERTIFICATE_VERIFY_FAILED", "the host does not trust the certificate of the index"),
 )
 _CHUNK = 1 << 20
 

@@ -50,12 +50,19 @@ def run_module(module: AnsibleModule, work: Work) -> None:
     try:
         result = work(module.params, module.check_mode)
     except ServiceError as error:
-        module.fail_json(msg=message(str(error)), **error.facts)
+        facts = dict(error.facts)
+        _warn(module, facts)
+        module.fail_json(msg=message(str(error)), **facts)
     except Exception as error:  # noqa: BLE001 - this is the door to all that may have happened
         module.fail_json(msg=message(reason_of(error)))
-    for warning in result.pop("warnings", []):
-        module.warn(message(warning))
+    _warn(module, result)
     module.exit_json(**result)
+
+
+def _warn(module: AnsibleModule, facts: dict[str, Any]) -> None:
+    """Take the warnings out of what a module gives, and give them as Ansible wants them."""
+    for warning in facts.pop("warnings", []):
+        module.warn(message(warning))
 
 
 def _end(number: int, _frame: object) -> None:

@@ -103,7 +103,12 @@ def _verified(layout: Layout, desired: Desired, systemd: Systemd) -> tuple[list[
     """What systemd refuses and warns of in those units that are not installed already."""
     units = desired.release.units if desired.release else {}
     new = {name: text for name, text in units.items() if read(layout.unit(name)) != text}
-    refusals, warnings = systemd.verify(new) if new else ([], [])
+    # These are named by themselves.
+    known = [f"'{name}'" for name in desired.not_honoured]
+    refusals, warnings = (
+        [line for line in lines if not any(name in line for name in known)]
+        for lines in (systemd.verify(new) if new else ([], []))
+    )
     if refusals:
         words = "\n".join(f"  {line}" for line in refusals)
         refusal = (
@@ -111,9 +116,7 @@ def _verified(layout: Layout, desired: Desired, systemd: Systemd) -> tuple[list[
             f"python_service_command:\n{words}"
         )
         return [refusal], []
-    # These are named by themselves.
-    known = [f"'{name}'" for name in desired.not_honoured]
-    return [], [line for line in warnings if not any(name in line for name in known)]
+    return [], warnings
 
 
 def _lock_problems(layout: Layout) -> list[str]:

@@ -23,6 +23,11 @@ _TRACEBACK = "Traceback (most recent call last)"
 _WRITABLE = "$STATE_DIRECTORY ({state}), $CACHE_DIRECTORY, $LOGS_DIRECTORY or /tmp"
 
 
+#: What a program needs to listen on a port below 1024.
+_LOW_PORTS = (
+    "AmbientCapabilities: CAP_NET_BIND_SERVICE, CapabilityBoundingSet: CAP_NET_BIND_SERVICE "
+    "and PrivateUsers: false in python_service_unit_options"
+)
 #: Characters before an error in which the call stands that it is of.
 _NEAR = 600
 _MEMORY = ("jit", "MemoryDenyWriteExecute", "memory that is writable and executable")
@@ -144,6 +149,35 @@ def _denied(subject: Subject, match: re.Match[str]) -> str:
     )
 
 
+def _missing(subject: Subject, match: re.Match[str]) -> str | None:
+    """Where a path would have to be that is not there."""
+    if match["path"].startswith(("/proc/", "/dev/")):
+        return None  # which the sandbox may hide
+    before = match.string[max(match.start() - _NEAR, 0) : match.start()]
+    path = os.path.normpath(os.path.join(subject.app, match["path"]))
+    name = shortened(path, _MOST_QUOTED).replace("{", "{{").replace("}", "}}")
+    if "_execute_child" in before:
+        return "{path} is not there to be executed; install it on the host before the deploy"
+    if match[0].startswith("can't open file"):
+        return f"{name} is not there; name a file of python_service_src by its path in it"
+    if path.startswith(f"{subject.app}/"):
+        # What builds a package fails elsewhere, and has none of the source's files in its traceback.
+        here = subject.app in match.string
+        return f"{name} is not in the source, or was not shipped" if here else None
+    return f"{name} is not on the host; make it before the deploy, or let the program make it"
+
+
+def _unbound(_subject: Subject, match: re.Match[str]) -> str | None:
+    """What may be denied to a program that was to listen, where Python does not name it."""
+    before = match.string[max(match.start() - _NEAR, 0) : match.start()]
+    if not re.search(r"\bbind\(", before):
+        return None
+    return (
+        "what it is to listen on is denied to it: a port below 1024, which needs "
+        f"{_LOW_PORTS}, or a socket elsewhere than in $RUNTIME_DIRECTORY"
+    )
+
+
 def _opened_by(
     word: str, directive: str, what: str
 ) -> Callable[[Subject, re.Match[str]], str | None]:
@@ -221,7 +255,7 @@ def _unset(subject: Subject, match: re.Match[str]) -> str:
             "$CREDENTIALS_DIRECTORY/{name}"
         )
     return (
-        "the variable {name} is not set; write it into python_service_environment, or a secret into "
+        "the environment variable {name} is not set; write it into python_service_environment, or a secret into "
         "python_service_secrets and python_service_secret_environment"
     )
 
@@ -275,6 +309,7 @@ _TABLE: Sequence[tuple[str, str | Callable[[Subject, re.Match[str]], str | None]
         _unpermitted,
     ),
     (r"\[Errno 13\] Permission denied(?!: )", _unmapped),
+    (r"\[Errno 13\] Permission denied(?!: )", _unbound),
     (
         r"\[Errno 97\] Address family not supported|\[Errno 101\] Network is unreachable",
         _unreachable,
@@ -351,6 +386,13 @@ _TABLE: Sequence[tuple[str, str | Callable[[Subject, re.Match[str]], str | None]
         _denied,
     ),
     (
+        (
+            r"(?:FileNotFoundError: \[Errno 2\] No such file or directory: |can't open file )"
+            r"'(?P<path>[^'\n]+)'(?!: \[Errno (?!2\]))"
+        ),
+        _missing,
+    ),
+    (
         r"(?P<words>unable to open database file|attempt to write a readonly database)",
         _database,
     ),
@@ -362,8 +404,7 @@ _TABLE: Sequence[tuple[str, str | Callable[[Subject, re.Match[str]], str | None]
         r"\('[^'\n]*', (?P<port>\d{1,3})\): (?:\[Errno 13\] )?[Pp]ermission denied",
         (
             "port {port} is for programs with more rights; choose one above 1023, or write "
-            "AmbientCapabilities: CAP_NET_BIND_SERVICE, CapabilityBoundingSet: CAP_NET_BIND_SERVICE "
-            "and PrivateUsers: false into python_service_unit_options"
+            f"{_LOW_PORTS}"
         ),
     ),
     (r"Connection in use: (?:\('[^'\n]*', (?P<port>\d+))?", _taken),
