@@ -57,17 +57,19 @@ def test_a_service_that_dies_right_after_it_was_ready_is_not_accepted(deploy: De
 
 
 def test_a_crash_loop_ends_or_slows_down_and_is_no_obstacle(deploy: Deploy, lives: Service) -> None:
-    deploy("on").succeeded()
+    grows = "testing" in lives.host.backend.name
+    # What ends it is how often it starts: a hundred times, a second apart, take a test too long.
+    soon = {"unit_options": {"Service": {"RestartSec": "10ms"}}}
+    deploy("on", **({} if grows else soon)).succeeded()
     lives.host.check_output("touch /var/lib/lives/crash")
     lives.host.check_output(f"kill -9 {lives.pid}")
-    shown = lives.show("RestartUSecNext", "RestartUSec")
-    if "RestartUSecNext" in shown:
+    if grows:
         lives.eventually(lambda: int(lives.show("NRestarts")["NRestarts"]) > 2)
         assert lives.show("RestartUSec")["RestartUSec"] == "1s"
         assert float(lives.show("RestartUSecNext")["RestartUSecNext"].rstrip("s")) > 2
     else:
         lives.eventually(lambda: lives.show("ActiveState")["ActiveState"] == "failed")
-        assert int(lives.show("NRestarts")["NRestarts"]) > 20
+        assert int(lives.show("NRestarts")["NRestarts"]) > 90
     lives.host.check_output("rm /var/lib/lives/crash")
     deploy("on", description="mended").succeeded()
     assert lives.pid != 0

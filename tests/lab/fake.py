@@ -152,7 +152,7 @@ def _processes(
             "" if program.timer or program.socket else "[Install]\nWantedBy=multi-user.target\n"
         )
         units[f"{stem}.service"] = (
-            f"{head}[Unit]\nStartLimitIntervalSec=3600\n[Service]\nType={program.type}\n"
+            f"{head}[Unit]\nStartLimitIntervalSec=10800\n[Service]\nType={program.type}\n"
             f"ExecStart={_serve(layout, made_from)} {program.does}\n"
             f"WorkingDirectory={layout.app(release)}\n"
             f"Environment=PYTHON_SERVICE_RELEASE={release}\n"

@@ -45,7 +45,7 @@ _PRIORITIES = {"err": 3, "warning": 4}
 _TARGETS = ("multi-user.target", "sockets.target", "timers.target")
 _RESTART_SEC = 1.0
 # What systemd.unit(5) says of StartLimitBurst= and StartLimitIntervalSec=, and the role's template.
-_START_LIMITS = {"": (5, 10.0), "3600": (30, 3600.0), "0": (10**6, 0.0)}
+_START_LIMITS = {"": (5, 10.0), "10800": (100, 10800.0), "0": (10**6, 0.0)}
 _START_TIMEOUT = 90.0
 _SOON = 0.2
 _CRASH = 3.0
