@@ -38,6 +38,8 @@ _WRAPPERS = {
 }
 #: Specifiers of systemd.unit(5) that tell of its own account, which is root.
 _ROOTS = re.compile(r"(?<!%)(?:%%)*(%[gGhsuU])")
+#: The name of a variable of the environment.
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*")
 _VARIABLE = re.compile(r"\$\{?[A-Za-z_]\w*\}?")
 #: A variable within a word, without braces; a $ before it would take it for text.

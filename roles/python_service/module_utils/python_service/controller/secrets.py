@@ -16,21 +16,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..source import FILE
-from .commands import words_of
+from .commands import VARIABLE, words_of
 from .contents import Contents
 from .problems import kind_of, problem
 from .settings import ProcessSettings, Settings, items_of
+from .zipped import interpreter_of
 
 #: systemd also takes other printable characters, some of which mean something in its units.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: Bytes of all credentials of a unit with their names: systemd.exec(5), "Credentials". They are
 #: kept in a file system of that size, in which each takes whole blocks.
 MOST_BYTES = 1 << 20
 BLOCK = 4096
 _SHELLS = ("sh", "bash", "dash", "ksh", "zsh")
-#: Bytes of a first line: what the kernel reads of it is shorter.
-_MOST_OF_A_LINE = 256
 _INSTEAD = "have the program read the file $CREDENTIALS_DIRECTORY/NAME"
 
 
@@ -85,7 +83,7 @@ def _credential_problems(arguments: Mapping[str, Any]) -> Iterator[str]:
 def _variable_problems(name: str, arguments: Mapping[str, Any]) -> Iterator[str]:
     if name not in arguments["secrets"]:
         yield f"{name} is none of python_service_secrets; write its value there"
-    elif not _VARIABLE.fullmatch(name):
+    elif not VARIABLE.fullmatch(name):
         yield f"{name!r} cannot name a variable; write letters, digits and _, with no digit first"
     elif name in arguments["environment"]:
         yield f"{name} is in python_service_environment as well; leave one out"
@@ -163,9 +161,8 @@ def _first_line(program: str, contents: Contents) -> list[str]:
     entry = files.get(program[2:]) if program.startswith("./") else None
     if contents.source is None or entry is None or entry.kind != FILE:
         return []
-    with open(os.path.join(contents.source.root, entry.path), "rb") as file:
-        line = file.readline(_MOST_OF_A_LINE).decode(errors="replace")
-    if not line.startswith("#!"):
+    line = interpreter_of(os.path.join(contents.source.root, entry.path))
+    if not line:
         return ["the system itself"]
-    words = [os.path.basename(word) for word in line[2:].split() if word != "-S"]
+    words = [os.path.basename(word) for word in line.split() if word != "-S"]
     return [*words[1:2], "env"] if words[:1] == ["env"] else words[:1]

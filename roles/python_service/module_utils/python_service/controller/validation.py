@@ -21,6 +21,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ..errors import ServiceError
 from ..model import RELEASE_FIELD, SECRET_ENVIRONMENT
 from .commands import (
+    VARIABLE,
     is_program,
     needless_problem,
     shell_problem,
@@ -43,7 +44,6 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 # useradd(8) and groupadd(8), and the limit of utmp(5)
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 _PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EXTRA = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _HOST_PATHS = ("root", "python")
 _KINDS = {
@@ -238,7 +238,7 @@ def _command(command: str | None) -> Iterator[str]:
 
 def _environment(environment: Mapping[Any, Any]) -> Iterator[str]:
     for name, value in environment.items():
-        if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+        if not isinstance(name, str) or not VARIABLE.fullmatch(name):
             yield problem(
                 "environment",
                 f"{name!r} is not the name of a variable; write letters, digits and _, with no digit first",

@@ -40,7 +40,7 @@ def read_zipped(path: str) -> Zipped | None:
             info = _info(archive) if "PEX-INFO" in names else None
     except (OSError, zipfile.BadZipFile):
         return None
-    return Zipped(_interpreter(path), info) if "__main__.py" in names else None
+    return Zipped(interpreter_of(path), info) if "__main__.py" in names else None
 
 
 def _info(archive: zipfile.ZipFile) -> Mapping[str, Any]:
@@ -52,7 +52,8 @@ def _info(archive: zipfile.ZipFile) -> Mapping[str, Any]:
     return info if isinstance(info, dict) else {}
 
 
-def _interpreter(path: str) -> str:
+def interpreter_of(path: str) -> str:
+    """The command of a file's first line, ``#!``; empty where it has none."""
     with open(path, "rb") as file:
         line = file.read(_MOST_OF_A_LINE).partition(b"\n")[0]
     return line[2:].decode(errors="replace").strip() if line.startswith(b"#!") else ""

@@ -127,11 +127,21 @@ def _from_status(status: Mapping[str, str]) -> str | None:
     return None
 
 
+def _before(match: re.Match[str]) -> str:
+    """What stands shortly before an error, where the call is that it is of."""
+    return match.string[max(match.start() - _NEAR, 0) : match.start()]
+
+
+def _literal(path: str) -> str:
+    """A path as a part of a sentence whose fields are filled in later."""
+    return shortened(path, _MOST_QUOTED).replace("{", "{{").replace("}", "}}")
+
+
 def _denied(subject: Subject, match: re.Match[str]) -> str:
     """Where a path is that cannot be written or read."""
     # A relative one begins in the working directory, which is the source.
     path = os.path.normpath(os.path.join(subject.app, match["path"]))
-    name = shortened(path, _MOST_QUOTED).replace("{", "{{").replace("}", "}}")
+    name = _literal(path)
     if path.startswith(f"{subject.app}/"):
         return (
             f"{name} is denied to it: a release is never changed, so its program cannot write "
@@ -153,9 +163,9 @@ def _missing(subject: Subject, match: re.Match[str]) -> str | None:
     """Where a path would have to be that is not there."""
     if match["path"].startswith(("/proc/", "/dev/")):
         return None  # which the sandbox may hide
-    before = match.string[max(match.start() - _NEAR, 0) : match.start()]
+    before = _before(match)
     path = os.path.normpath(os.path.join(subject.app, match["path"]))
-    name = shortened(path, _MOST_QUOTED).replace("{", "{{").replace("}", "}}")
+    name = _literal(path)
     if "_execute_child" in before:
         return "{path} is not there to be executed; install it on the host before the deploy"
     if match[0].startswith("can't open file"):
@@ -169,7 +179,7 @@ def _missing(subject: Subject, match: re.Match[str]) -> str | None:
 
 def _unbound(_subject: Subject, match: re.Match[str]) -> str | None:
     """What may be denied to a program that was to listen, where Python does not name it."""
-    before = match.string[max(match.start() - _NEAR, 0) : match.start()]
+    before = _before(match)
     if not re.search(r"\bbind\(", before):
         return None
     return (
@@ -209,7 +219,7 @@ def _unreachable(subject: Subject, _match: re.Match[str]) -> str | None:
 
 def _unpermitted(subject: Subject, match: re.Match[str]) -> str | None:
     """What a call needs that was not permitted, as far as its name tells."""
-    before = match.string[max(match.start() - _NEAR, 0) : match.start()]
+    before = _before(match)
     if re.search(r"\b(?:connect|send(?:to|msg)?)\b", before) and subject.denies("IPAddressDeny"):
         return _unreachable(subject, match)
     for pattern, word, directive, what in _CALLS:
@@ -228,7 +238,7 @@ def _unmapped(subject: Subject, match: re.Match[str]) -> str | None:
 
     The error has other causes for a file that is mapped.
     """
-    before = match.string[max(match.start() - _NEAR, 0) : match.start()]
+    before = _before(match)
     if not re.search(r"\bmmap\(-1\b|\bPROT_EXEC\b", before):
         return None
     return _opened_by(*_MEMORY)(subject, match)
@@ -255,8 +265,8 @@ def _unset(subject: Subject, match: re.Match[str]) -> str:
             "$CREDENTIALS_DIRECTORY/{name}"
         )
     return (
-        "the environment variable {name} is not set; write it into python_service_environment, or a secret into "
-        "python_service_secrets and python_service_secret_environment"
+        "the environment variable {name} is not set; write it into python_service_environment, or a "
+        "secret into python_service_secrets and python_service_secret_environment"
     )
 
 
