@@ -304,6 +304,8 @@ class TestDeploys:
         result = host.deploy(found, secrets=VALUES)
         assert result["steps"] == ["set secret key"]
         assert secrets.present(host.layout("demo"), None)["key"].closed
+        assert not host.deploy(found, secrets=VALUES)["changed"]
+        assert host.old_secrets("demo") == {}
 
     def test_a_wrong_one_is_taken_back(self, host: FakeHost) -> None:
         found = make_release(host, "demo", KEYED)

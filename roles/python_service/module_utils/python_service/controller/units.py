@@ -65,7 +65,9 @@ def service_unit(
         delays="RestartSec" not in own,
         protection=protection(process),
         secrets={name: settings.layout.secret(name) for name in process.secrets},
-        found_in_environment={SECRET_ENVIRONMENT: " ".join(process.secret_environment)},
+        found_in_environment=assignment(SECRET_ENVIRONMENT, " ".join(process.secret_environment))
+        if process.secret_environment
+        else "",
         assignments=[assignment(name, value) for name, value in process.environment.items()],
         options={
             section: option_lines(process.unit_options.get(section, {})) for section in SECTIONS

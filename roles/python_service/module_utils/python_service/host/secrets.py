@@ -79,7 +79,8 @@ def put(layout: Layout, name: str, value: str, group: int | None) -> None:
         # Not closed in between: the service may be reading.
         share(layout.secrets, group, of_directory)
     # Of a run that was cut off, the value that it has left there was never proven.
-    if os.path.exists(layout.secret(name)) and not os.path.exists(_before(layout, name)):
+    differs = read(layout.secret(name)) not in (None, value)
+    if differs and not os.path.exists(_before(layout, name)):
         make_directory(layout.old_secrets, 0o700)
         os.link(layout.secret(name), _before(layout, name))
     write(layout.secret(name), value, of_file, group=group)
