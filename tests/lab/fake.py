@@ -22,7 +22,7 @@ from python_service.module_utils.python_service.errors import ServiceError
 from python_service.module_utils.python_service.host import builder, files, history, venv
 from python_service.module_utils.python_service.host.accounts import Accounts
 from python_service.module_utils.python_service.host.builder import Builder
-from python_service.module_utils.python_service.host.decide import started_units
+from python_service.module_utils.python_service.host.decide import startable
 from python_service.module_utils.python_service.host.files import names, read, remove, write
 from python_service.module_utils.python_service.host.machine import Machine
 from python_service.module_utils.python_service.host.outcome import Outcome
@@ -145,6 +145,8 @@ def _processes(
     layout: Layout, programs: Sequence[Program], made_from: Venv, release: str
 ) -> dict[str, str]:
     units = {}
+    several = len(programs) > 1 or any(program.socket or program.timer for program in programs)
+    part = f"PartOf={layout.target}\n" if several else ""
     for program in programs:
         stem = _stem(layout.name, program)
         head = f"{UNIT_MARK}; the next deploy writes it again.\n# Service: {layout.name}\n"
@@ -152,7 +154,8 @@ def _processes(
             "" if program.timer or program.socket else "[Install]\nWantedBy=multi-user.target\n"
         )
         units[f"{stem}.service"] = (
-            f"{head}[Unit]\nStartLimitIntervalSec=10800\n[Service]\nType={program.type}\n"
+            f"{head}[Unit]\n{'' if program.timer else part}StartLimitIntervalSec=10800\n"
+            f"[Service]\nType={program.type}\n"
             f"ExecStart={_serve(layout, made_from)} {program.does}\n"
             f"WorkingDirectory={layout.app(release)}\n"
             f"Environment=PYTHON_SERVICE_RELEASE={release}\n"
@@ -164,13 +167,21 @@ def _processes(
         )
         if program.socket:
             units[f"{stem}.socket"] = (
-                f"{head}[Socket]\nListenStream={program.socket}\n"
+                f"{head}[Unit]\n{part}[Socket]\nListenStream={program.socket}\n"
                 "[Install]\nWantedBy=sockets.target\n"
             )
         if program.timer:
             units[f"{stem}.timer"] = (
-                f"{head}[Timer]\nOnCalendar={program.timer}\n[Install]\nWantedBy=timers.target\n"
+                f"{head}[Unit]\n{part}[Timer]\nOnCalendar={program.timer}\n[Install]\nWantedBy=timers.target\n"
             )
+    if several:
+        head = f"{UNIT_MARK}; the next deploy writes it again.\n# Service: {layout.name}\n"
+        wanted = [name for name, text in units.items() if part in text]
+        units[layout.target] = (
+            f"{head}[Unit]\n"
+            + "".join(f"Wants={name}\n" for name in wanted)
+            + "[Install]\nWantedBy=multi-user.target\n"
+        )
     return units
 
 
@@ -334,8 +345,7 @@ class FakeHost:
         """What does not serve of a release, all processes of which should; empty where all do."""
         return [
             f"{unit} does not serve release {release.id}"
-            for process in release.processes
-            for unit in started_units(process)
+            for unit in startable(release)
             if not self.serves(name, release, unit)
         ]
 
@@ -345,6 +355,8 @@ class FakeHost:
         text = release.units[unit]
         if found.invocation is None:
             return False
+        if unit.endswith(".target"):  # it runs nothing
+            return found.state in UP
         done = "Type=oneshot" in text and found.result == "success" and found.sub == "dead"
         return (
             (found.state in UP or done)

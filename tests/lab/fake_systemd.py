@@ -131,6 +131,8 @@ class FakeSystemd(Systemd):
         self.watcher: Callable[[str], None] | None = None
         #: While it carries out what it was told, which ends whoever told it.
         self.works = False
+        #: Timers that have nothing to make up for, since they were told so.
+        self.forgot: list[str] = []
         self._count = 0
         self._pinned: set[str] = set()
         for directory in ("etc/systemd/system", "run/systemd/system"):
@@ -189,6 +191,17 @@ class FakeSystemd(Systemd):
                 unit.starts.clear()
                 if unit.state == "failed":
                     unit.state = "inactive"
+
+    def forget_runs(self, timers: Sequence[str]) -> None:
+        self._watch(f"forget {' '.join(timers)}")
+        with self._working():
+            for name in timers:
+                self._stop(name)
+        self.forgot += timers
+
+    def calendar_problem(self, text: str) -> str | None:
+        self._watch(f"calendar {text}")
+        return "Failed to parse calendar expression" if "nonsense" in text else None
 
     def prepared(self, units: Sequence[str]) -> bool:
         self._watch(f"prepared {' '.join(units)}")
@@ -389,6 +402,13 @@ class FakeSystemd(Systemd):
         if name.endswith(".service"):
             self._start_service(name, unit)
             return
+        if name.endswith(".target"):
+            self._invoke(name, unit)
+            unit.state = unit.sub = "active"
+            for wanted in Text(unit.text).get("Wants", []):
+                with contextlib.suppress(ServiceError):
+                    self._start(wanted)
+            return
         if name.endswith(".socket") and self._get(self._triggered(name)).state in BUSY:
             raise ServiceError(f"{name}: Socket service already active, refusing.")
         if self._read(self._triggered(name)) is None:
@@ -490,8 +510,18 @@ class FakeSystemd(Systemd):
         warm = self.now - unit.invocation.started >= _WARM
         return does != "unhealthy" and (does != "warms-up" or warm)
 
+    def _parts(self, name: str) -> list[str]:
+        """What is stopped and restarted with a unit."""
+        return [
+            part
+            for part, unit in self.loaded.items()
+            if name in Text(unit.text or "").get("PartOf", []) and unit.state in BUSY
+        ]
+
     def _restart(self, name: str) -> None:
         unit = self._get(name)
+        for part in self._parts(name):
+            self._restart(part)
         if not unit.text:
             raise ServiceError(f"Unit {name} {'is masked' if unit.text == '' else 'not found'}.")
         if Text(unit.text).command[-1:] == ["refuses"] and unit.state in UP:
@@ -509,6 +539,8 @@ class FakeSystemd(Systemd):
 
     def _stop(self, name: str) -> None:
         unit = self._get(name)
+        for part in self._parts(name):
+            self._stop(part)
         if unit.state == "inactive" and unit.text is None:
             raise ServiceError(f"Unit {name} not loaded.")
         if unit.state != "failed":

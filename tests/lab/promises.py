@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.fake import FakeHost, Program, make_release
 from python_service.module_utils.python_service.host import history
-from python_service.module_utils.python_service.host.decide import started_units
+from python_service.module_utils.python_service.host.decide import startable
 from python_service.module_utils.python_service.host.releases import read_release
 from python_service.module_utils.python_service.model import Release
 
@@ -32,7 +32,7 @@ def expect_deployed(
     host: FakeHost, name: str, release: Release, *, started: bool = True, enabled: bool = True
 ) -> None:
     """Exactly this release is there, and nothing is left over from any other or from its way there."""
-    units = [unit for process in release.processes for unit in started_units(process)]
+    units = startable(release)
     jobs = [process.unit for process in release.processes if process.timer]
     at_boot = {unit for unit in units if "WantedBy=" in release.units[unit]}
     if started:

@@ -50,9 +50,6 @@ options:
     description: Group that the service runs as.
     type: str
     required: true
-  program:
-    description: Absolute path of the program that runs, if it comes from the host and not from the release.
-    type: path
   files:
     description: Digests of the new source's files by path, to be compared with the active ones.
     type: dict
@@ -115,7 +112,6 @@ from ..module_utils.python_service.layout import Layout
 
 OPTIONS = {
     **DEPLOY_OPTIONS,
-    "program": {"type": "path"},
     "files": {"type": "dict"},
 }
 
@@ -125,7 +121,6 @@ def look(given: Mapping[str, Any], _check: bool) -> dict[str, Any]:
     desired = Desired.from_options(given)
     needs = preflight.Needs(
         python=given["release"]["venv"]["python"],
-        program=given["program"],
         files=given["files"],
     )
     layout = Layout(given["root"], given["name"])

@@ -15,7 +15,7 @@ from python_service.module_utils.python_service.host.decide import (
     Observed,
     ObservedUnit,
     decide,
-    started_units,
+    startable,
 )
 from python_service.module_utils.python_service.host.history import Event
 from python_service.module_utils.python_service.model import Release
@@ -31,7 +31,7 @@ def deployed(
     release: Release, *, started: bool = True, drop_ins: dict[str, str] | None = None
 ) -> Observed:
     """A host on which a release was deployed well."""
-    began = [unit for process in release.processes for unit in started_units(process)]
+    began = startable(release)
     units = {}
     for name, text in release.units.items():
         runs = started and name in began
@@ -105,7 +105,29 @@ def test_sockets_and_timers_come_before_the_services_they_start(many: Release) -
     assert found == [
         "start demo-job.timer demo-web.socket",
         "start demo-web.service demo-worker.service demo.service",
+        "start demo.target",
     ]
+
+
+def test_a_target_that_names_other_units_is_not_started_again(
+    host: FakeHost, many: Release
+) -> None:
+    more = make_release(host, "demo", MAIN, WORKER, WEB, JOB, Program(name="more"))
+    found = steps(replace(deployed(many), staged=False), wanted(more))
+    assert "write demo.target" in found
+    assert [step for step in found if step.startswith(("start", "stop", "distrust"))] == [
+        "start demo-more.service"
+    ]
+
+
+def test_a_target_that_nobody_needs_ends_when_nothing_is_a_part_of_it_any_more(
+    host: FakeHost, one: Release
+) -> None:
+    two = make_release(host, "demo", MAIN, WORKER)
+    found = steps(replace(deployed(two), staged=False), wanted(one))
+    assert "stop demo-worker.service" in found
+    assert found.index("reload") < found.index("stop demo.target")
+    assert not [step for step in found if step.startswith("start")]
 
 
 def test_a_new_source_restarts_what_runs_from_it(host: FakeHost, one: Release) -> None:
@@ -311,7 +333,8 @@ class TestStopped:
 
     def test_what_ran_is_stopped(self, many: Release) -> None:
         assert steps(deployed(many), wanted(many, active=())) == [
-            "stop demo-job.timer demo-web.socket demo-web.service demo-worker.service demo.service"
+            "stop demo-job.timer demo-web.socket demo-web.service demo-worker.service demo.service",
+            "stop demo.target",
         ]
 
     def test_started_later_it_is_proven_and_accepted(self, one: Release) -> None:

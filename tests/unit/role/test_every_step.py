@@ -26,7 +26,7 @@ from lab.promises import (
 )
 
 from python_service.module_utils.python_service.errors import ServiceError
-from python_service.module_utils.python_service.host.decide import started_units
+from python_service.module_utils.python_service.host.decide import startable
 from python_service.module_utils.python_service.model import Release, anonymous
 
 MAIN = Program()
@@ -254,8 +254,8 @@ def expect_service(host: FakeHost, change: Change) -> None:
         return
     old, new = change.old.release(host), wanted.release(host)
     running = host.systemd.running()
-    for unit in {unit for release in (old, new) for unit in started(release)}:
-        if unit in set(started(old)) & set(started(new)) - set(change.pauses):
+    for unit in {unit for release in (old, new) for unit in startable(release)}:
+        if unit in set(startable(old)) & set(startable(new)) - set(change.pauses):
             assert unit in running
         if unit in running:
             invocation = running[unit].invocation
@@ -264,10 +264,6 @@ def expect_service(host: FakeHost, change: Change) -> None:
             texts = [release.units.get(unit, "") for release in (old, new)]
             if not unit.startswith("demo.") or edit not in change.before:
                 assert anonymous(text) in [anonymous(text) for text in texts]
-
-
-def started(release: Release) -> list[str]:
-    return [unit for process in release.processes for unit in started_units(process)]
 
 
 @each

@@ -44,11 +44,12 @@ def test_the_units_of_a_service_are_those_that_say_so(host: FakeHost) -> None:
         "demo.service": MARK,
         "demo-worker.service": f"{MARK}# Service: demo\n",
         "demo.service.d/10-host.conf": MARK,
+        "demo.target": MARK,
     }
     others = {
         "demo-web.service": MARK,
         "demo.socket": "[Socket]\n",
-        "demo.target": MARK,
+        "demo.mount": MARK,
         "demonstration.service": MARK,
         "other.service": f"{MARK}# Service: demo\n",
         "demo.service.d/mine.conf": "[Service]\n",

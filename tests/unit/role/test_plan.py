@@ -133,15 +133,10 @@ def test_a_module_is_given_the_release_and_what_is_wanted_of_it(src: Path, cache
     }
 
 
-def test_the_host_is_asked_about_the_account_and_a_program_of_its_own(
-    src: Path, cache: RunCache
-) -> None:
-    given = asked(src, user="www", group="staff", command="/usr/bin/env python")
+def test_the_host_is_asked_about_the_account(src: Path, cache: RunCache) -> None:
+    given = asked(src, user="www", group="staff")
     options = look_options(plan(given, "me@here", cache), given, diff=False)
     assert (options["user"], options["group"]) == ("www", "staff")
-    assert options["program"] == "/usr/bin/env"
-    given = asked(src)
-    assert look_options(plan(given, "me@here", cache), given, diff=False)["program"] is None
 
 
 def test_the_host_is_told_the_files_only_for_a_diff(src: Path, cache: RunCache) -> None:

@@ -52,6 +52,12 @@ def found(
     return look(host.layout("demo")._replace(root=root), desired, wanted, host.machine)
 
 
+def with_program(release: Release, program: str) -> Release:
+    """The release, whose main process runs this program."""
+    main, *others = release.processes
+    return replace(release, processes=(replace(main, program=program), *others))
+
+
 def problem(host: FakeHost, release: Release, **options: Any) -> str:
     (only,) = found(host, release, **options)["problems"]
     return str(only)
@@ -74,7 +80,7 @@ def test_a_host_that_has_it_needs_nothing_and_is_asked_nothing_more(
     host: FakeHost, release: Release
 ) -> None:
     host.deploy(release)
-    answer = found(host, release, python="/not/there", program="/not/there", files={})
+    answer = found(host, release, python="/not/there", files={})
     assert answer["problems"] == []
     assert (answer["outcome"]["steps"], answer["python"]) == ([], None)
     assert "lacks_venv" not in answer
@@ -109,10 +115,23 @@ def test_root_as_the_account(host: FakeHost, release: Release) -> None:
 
 
 def test_a_program_that_the_host_lacks(host: FakeHost, release: Release) -> None:
-    assert "/not/there is not a program on this host" in problem(
-        host, release, program="/not/there"
-    )
-    assert found(host, release, program="/bin/sh")["problems"] == []
+    lacks = with_program(release, "/not/there")
+    assert "python_service_command: /not/there is not a program" in problem(host, lacks)
+    assert found(host, with_program(release, "/bin/sh"))["problems"] == []
+
+
+def test_a_program_of_a_further_process_that_the_host_lacks(host: FakeHost) -> None:
+    release = make_release(host, "demo", Program(), Program(name="worker"))
+    main, worker = release.processes
+    lacks = replace(release, processes=(main, replace(worker, program="/not/there")))
+    assert "python_service_processes.worker.command: /not/there is not" in problem(host, lacks)
+
+
+def test_a_schedule_that_systemd_does_not_understand(host: FakeHost) -> None:
+    job = Program(name="job", type="oneshot", timer="nonsense", stays=False)
+    release = make_release(host, "demo", Program(), job)
+    words = "\n".join(found(host, release)["problems"])
+    assert "python_service_processes.job.schedule: Failed to parse calendar expression" in words
 
 
 def test_a_program_that_the_account_cannot_execute(
@@ -124,7 +143,8 @@ def test_a_program_that_the_account_cannot_execute(
     program.chmod(0o755)
     real = functools.partial(reach.barrier, host=f"{tmp_path}/bin")
     monkeypatch.setattr(preflight, "barrier", real)
-    words = problem(host, release, program=str(program))
+    release = with_program(release, str(program))
+    words = problem(host, release)
     assert words.startswith(
         f"python_service_command: {program} cannot be executed by the service's account demo: it "
         f"may not enter {tmp_path}/bin (drwx------ root:root); "
@@ -132,7 +152,7 @@ def test_a_program_that_the_account_cannot_execute(
     # Its own group is root's here.
     (tmp_path / "bin").chmod(0o750)
     host.accounts.made |= {("group", "demo"), ("user", "demo")}
-    assert found(host, release, program=str(program))["problems"] == []
+    assert found(host, release)["problems"] == []
 
 
 def test_a_unit_that_systemd_refuses(host: FakeHost, release: Release) -> None:
@@ -254,7 +274,9 @@ class TestNames:
     def test_a_unit_of_another_service_of_the_role(self, host: FakeHost, release: Release) -> None:
         host.deploy(make_release(host, "demo-web", Program()))
         both = make_release(host, "demo", Program(), Program(name="web"))
-        assert "the host has a demo-web.service that this role did not make" in problem(host, both)
+        assert problem(host, both).startswith(
+            "python_service_processes: the host has a demo-web.service of the service demo-web;"
+        )
 
     def test_a_current_that_is_no_link(self, host: FakeHost, release: Release) -> None:
         host.deploy(release)
@@ -271,7 +293,7 @@ class TestNames:
         self, host: FakeHost, release: Release
     ) -> None:
         record.claim(host.layout("demo"), [])
-        assert found(host, release, root="/srv")["problems"] == []
+        assert found(host, with_program(release, "/bin/sh"), root="/srv")["problems"] == []
 
 
 class TestRoot:

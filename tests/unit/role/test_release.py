@@ -9,8 +9,8 @@ import pytest
 from builders import ORIGIN, contents, release, settings, source
 from python_service.module_utils.python_service.controller.projects.project import Project
 from python_service.module_utils.python_service.controller.release import (
-    command_problems,
     describe,
+    process_problems,
 )
 from python_service.module_utils.python_service.model import (
     Health,
@@ -140,7 +140,7 @@ def test_a_release_says_how_it_is_proven() -> None:
     ],
 )
 def test_a_command_that_the_release_holds(command: str) -> None:
-    assert command_problems(command, contents()) == []
+    assert process_problems(settings(command=command).main, contents()) == []
 
 
 @pytest.mark.parametrize(
@@ -153,22 +153,25 @@ def test_a_command_that_the_release_holds(command: str) -> None:
     ],
 )
 def test_a_command_that_the_release_does_not_hold(command: str, problem: str) -> None:
-    (found,) = command_problems(command, contents())
+    (found,) = process_problems(settings(command=command).main, contents())
     assert found.startswith("python_service_command: ")
     assert problem in found
 
 
 @pytest.mark.parametrize("brings", [{"requirements": ("gunicorn\n",)}, {"project": SERVE}])
 def test_what_pip_brings_is_looked_for_on_the_host(brings: dict[str, object]) -> None:
-    assert command_problems("gunicorn x", contents(**brings)) == []  # type: ignore[arg-type]
+    assert process_problems(settings(command="gunicorn x").main, contents(**brings)) == []  # type: ignore[arg-type]
 
 
 def test_a_package_directory_is_a_program_of_python() -> None:
     directory = Source("/srv", (Entry("run", DIRECTORY, False, ""),))
-    assert command_problems("python run", contents()._replace(source=directory)) == []
+    assert (
+        process_problems(settings(command="python run").main, contents()._replace(source=directory))
+        == []
+    )
 
 
 def test_without_a_source_no_file_of_it_can_run() -> None:
     made_of = contents(requirements=("demo\n",))._replace(source=None)
-    assert command_problems("python main.py", made_of) != []
-    assert command_problems("demo", made_of) == []
+    assert process_problems(settings(command="python main.py").main, made_of) != []
+    assert process_problems(settings(command="demo").main, made_of) == []

@@ -86,8 +86,12 @@ class Layout(NamedTuple):
 
     @property
     def sockets(self) -> str:
-        """The service's own directory for sockets and the like, which systemd makes for each start."""
-        return self._at("/run", self.name)
+        """The main process's own directory for sockets and the like, which systemd makes for each start."""
+        return self.runtime_directory(self.name)
+
+    def runtime_directory(self, stem: str) -> str:
+        """The directory in /run of the process whose units have this name."""
+        return self._at("/run", stem)
 
     @property
     def records(self) -> str:
@@ -114,6 +118,26 @@ class Layout(NamedTuple):
     @property
     def main_unit(self) -> str:
         return f"{self.name}.service"
+
+    @property
+    def target(self) -> str:
+        """The unit by which all others of the service are started and stopped."""
+        return f"{self.name}.target"
+
+    def stem(self, process: str, instance: str = "") -> str:
+        """The name of a process's units without their suffix; the main process has no name."""
+        stem = f"{self.name}-{process}" if process else self.name
+        return f"{stem}@{instance}" if instance else stem
+
+    def process_of(self, unit: str) -> str:
+        """What people call the process of a unit: ``main``, or its name, with that of an instance."""
+        return unit.rpartition(".")[0].removeprefix(self.name).removeprefix("-") or "main"
+
+    def variable(self, unit: str, name: str) -> str:
+        """The variable, by its name without the prefix, that says this of the process of a unit."""
+        process = self.process_of(unit).partition("@")[0]
+        further = f"processes.{process}." if process != "main" else ""
+        return f"python_service_{further}{name}"
 
     def release(self, release: str) -> str:
         return os.path.join(self.releases, release)

@@ -17,6 +17,8 @@ RELEASE_FIELD = "PYTHON_SERVICE_RELEASE"
 DELIVERY = "LoadCredential"
 #: Variable of a process: names of the credentials that it finds in ``os.environ``, parted by spaces.
 SECRET_ENVIRONMENT = "PYTHON_SERVICE_SECRET_ENVIRONMENT"  # noqa: S105 - no secret, but where some are named
+#: Lines of a unit that nothing is started from.
+_NOT_STARTED_FROM = ("#", "PartOf=")
 _NAMED_RELEASE = re.compile(rf"^Environment={RELEASE_FIELD}=(\w+)$", re.MULTILINE)
 
 
@@ -126,11 +128,11 @@ def anonymous(text: str) -> str:
     """The lines of a unit for which a process is started anew when they change.
 
     The id of the release is not in them, which tells only where things lie; nor
-    are comments.
+    are comments, nor what it is stopped with.
     """
     named = _NAMED_RELEASE.search(text)
     lines = (text.replace(named[1], "") if named else text).split("\n")
-    return "\n".join(line for line in lines if line and not line.startswith("#"))
+    return "\n".join(line for line in lines if line and not line.startswith(_NOT_STARTED_FROM))
 
 
 def release_to_json(release: Release) -> dict[str, Any]:

@@ -130,6 +130,17 @@ def protection(process: ProcessSettings) -> list[tuple[str, list[str]]]:
     return [(purpose, lines) for purpose, lines in groups if lines]
 
 
+def socket_protection(process: ProcessSettings) -> list[str]:
+    """The lines of the unit of a process's sockets: systemd filters what comes to those by them.
+
+    Of ``inbound``, all may come.
+    """
+    rules = (rule for rule in _RULES if rule.directive.startswith("IPAddress"))
+    if process.network != "localhost":
+        return []
+    return [line for rule in rules for line in _lines(rule, process)]
+
+
 def _lines(rule: Rule, process: ProcessSettings) -> Iterator[str]:
     if rule.network and process.network not in rule.network:
         return

@@ -43,7 +43,7 @@ def root_problems(name: str, root: str, options: Mapping[Any, Any]) -> Iterator[
         if lies_in(base, directory):
             yield problem("root", f"{base} is in {directory}: {why}; write /opt or the like")
             return
-    for directory in _own_directories(name, options):
+    for directory in own_directories(name, options):
         if lies_in(base, directory) or lies_in(directory, base):
             yield problem(
                 "root",
@@ -65,6 +65,11 @@ def current_problems(base: str, arguments: Mapping[str, Any]) -> Iterator[str]:
                 "proven; write a path in the source, such as ./bin/x: the source is the working "
                 "directory",
             )
+
+
+def own_directories(name: str, options: Mapping[Any, Any]) -> tuple[str, ...]:
+    """The directories that systemd gives to the account of the service ``name``."""
+    return tuple(_own_directories(name, options))
 
 
 def _own_directories(name: str, options: Mapping[Any, Any]) -> Iterator[str]:

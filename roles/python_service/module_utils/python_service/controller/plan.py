@@ -13,9 +13,8 @@ from ..errors import ServiceError
 from ..foreign import printable
 from ..model import Release, release_to_json
 from ..source import short_text
-from .commands import words_of
 from .contents import Contents, gather
-from .release import command_problems, describe, option_problems
+from .release import describe, process_problems
 from .revision import revision
 from .run_cache import RunCache
 from .secrets import packed, program_problems
@@ -43,13 +42,13 @@ def plan(arguments: Mapping[str, Any], by: str, cache: RunCache) -> Plan:
     with cache.digests() as known:
         contents = gather(settings, known, cache)
     found = [
-        *command_problems(settings.main.command, contents),
-        *option_problems(settings.main.unit_options, contents),
+        *(text for process in settings.processes for text in process_problems(process, contents)),
         *program_problems(settings, contents),
         *(zipped_problems(settings, contents.zipped) if contents.zipped else []),
     ]
     if found:
-        raise ServiceError("\n".join(found))
+        # Instances of a process have the same.
+        raise ServiceError("\n".join(dict.fromkeys(found)))
     now = datetime.datetime.now(datetime.timezone.utc)
     origin = {
         "created": now.isoformat(timespec="seconds"),
@@ -77,14 +76,9 @@ def deploy_options(planned: Plan, arguments: Mapping[str, Any]) -> dict[str, Any
 
 def look_options(planned: Plan, arguments: Mapping[str, Any], *, diff: bool) -> dict[str, Any]:
     """What the module `python_service_look` is given; with ``diff``, the source's files as well."""
-    program = words_of(planned.settings.main.command)[0]
     source = planned.contents.source
     files = {path: entry.content for path, entry in source.files.items()} if source else {}
-    return {
-        **deploy_options(planned, arguments),
-        "program": program if program.startswith("/") else None,
-        "files": files if diff else None,
-    }
+    return {**deploy_options(planned, arguments), "files": files if diff else None}
 
 
 def stages(outcome: Mapping[str, Any]) -> bool:

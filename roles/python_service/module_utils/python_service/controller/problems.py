@@ -23,6 +23,11 @@ def problem(name: str, text: str) -> str:
     return f"{PREFIX}{name}: {text}"
 
 
+def named(text: str, process: str) -> str:
+    """A problem of a process, of which the variables of the further ones have longer names."""
+    return f"{PREFIX}processes.{process}.{text[len(PREFIX) :]}" if process else text
+
+
 def line_problems(name: str, value: str, where: str = "") -> Iterator[str]:
     """What keeps a text from standing in one line of a unit; ``where`` it is in the variable."""
     bad = _CONTROL.search(value)

@@ -20,10 +20,10 @@ from ..source import FILE, Entry, Source, combined_digest
 from .commands import programs_of, words_of
 from .contents import Contents
 from .pip_options import anonymous
-from .problems import problem
+from .problems import named, problem
 from .settings import ProcessSettings, Settings, items_of
 from .unit_options import COMMANDS
-from .units import service_unit
+from .units import service_unit, socket_unit, target_unit, timer_unit
 
 #: Characters of a SHA-256 that name a release or a venv: 48 bits, enough to tell
 #: a service's releases apart, and short enough to read out.
@@ -62,8 +62,16 @@ def describe(settings: Settings, contents: Contents, origin: Mapping[str, Any]) 
     )
 
 
-def command_problems(command: str, contents: Contents) -> list[str]:
-    """What a command names that the release would not hold, as far as can be told here."""
+def process_problems(process: ProcessSettings, contents: Contents) -> list[str]:
+    """What a process's commands name that the release would not hold, as far as can be told here."""
+    found = [
+        *_command_problems(process.command, contents),
+        *_option_problems(process.unit_options, contents),
+    ]
+    return [named(text, process.name) for text in found]
+
+
+def _command_problems(command: str, contents: Contents) -> list[str]:
     words = words_of(command)
     program = words[0]
     files = _entries(contents)
@@ -83,8 +91,7 @@ def command_problems(command: str, contents: Contents) -> list[str]:
     return []
 
 
-def option_problems(options: Mapping[str, Mapping[str, Any]], contents: Contents) -> list[str]:
-    """What commands in ``python_service_unit_options`` name that the source would not hold."""
+def _option_problems(options: Mapping[str, Mapping[str, Any]], contents: Contents) -> list[str]:
     files = _entries(contents)
     programs = [
         program.name
@@ -171,6 +178,8 @@ def _processes(
             program=_program(settings, process, contents, release, venv),
             settle=process.settle,
             health=process.health,
+            socket=process.socket,
+            timer=process.timer,
             secrets=tuple(process.secrets),
         )
         for process in settings.processes
@@ -179,13 +188,14 @@ def _processes(
 
 def _units(settings: Settings, contents: Contents, release: str, venv: Venv) -> dict[str, str]:
     paths = _paths(settings, contents, release, venv)
-    return {
-        process.unit: service_unit(
-            settings,
-            process,
-            release,
-            _program(settings, process, contents, release, venv),
-            paths,
-        )
-        for process in settings.processes
-    }
+    units = {}
+    for process in settings.processes:
+        program = _program(settings, process, contents, release, venv)
+        units[process.unit] = service_unit(settings, process, release, program, paths)
+        if process.socket:
+            units[process.socket] = socket_unit(settings, process)
+        if process.timer:
+            units[process.timer] = timer_unit(settings, process)
+    if settings.target:
+        units[settings.target] = target_unit(settings)
+    return units

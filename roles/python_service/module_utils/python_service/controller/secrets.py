@@ -54,7 +54,6 @@ def secret_problems(arguments: Mapping[str, Any]) -> Iterator[str]:
             f"all together take {total} bytes in blocks of {BLOCK}, and systemd has {MOST_BYTES} for "
             "a service; keep large ones in files of the host's",
         )
-    yield from _credential_problems(arguments)
     for name in arguments["secret_environment"]:
         yield from (
             problem("secret_environment", said) for said in _variable_problems(name, arguments)
@@ -70,7 +69,8 @@ def _is_binary(value: str) -> bool:
     return False
 
 
-def _credential_problems(arguments: Mapping[str, Any]) -> Iterator[str]:
+def credential_problems(arguments: Mapping[str, Any]) -> Iterator[str]:
+    """Credentials of a process that are secrets of the service as well."""
     options = arguments["unit_options"].get("Service")
     for directive in ("LoadCredential", "SetCredential"):
         for line in items_of(options.get(directive, []) if isinstance(options, dict) else []):
@@ -87,6 +87,8 @@ def _variable_problems(name: str, arguments: Mapping[str, Any]) -> Iterator[str]
         yield f"{name!r} cannot name a variable; write letters, digits and _, with no digit first"
     elif name in arguments["environment"]:
         yield f"{name} is in python_service_environment as well; leave one out"
+    elif any(name in process["environment"] for process in arguments["processes"].values()):
+        yield f"{name} is in the environment of one of python_service_processes as well; leave one out"
     elif "\0" in str(arguments["secrets"][name]):
         yield f"{name} has a null character, which no variable can have; {_INSTEAD}"
 

@@ -15,14 +15,17 @@ from .pip_options import PipOptions, pip_options
 
 @dataclass(frozen=True)
 class ProcessSettings:
-    """What is asked for of one process.
+    """What is asked for of one process, or of one instance of it; the main process has no name.
 
     ``environment`` has texts, ``unit_options`` values by directive by section.
     ``hardening``, ``network``, ``allow``, ``writable`` and ``secret_environment`` are as the
-    variables are, ``secrets`` the names of all secrets.
+    variables are, ``secrets`` the names of all secrets. ``listen`` are addresses as
+    systemd reads them, and ``schedule`` is when a job runs.
     """
 
-    unit: str
+    name: str
+    instance: str
+    stem: str
     command: str
     type: str
     environment: Mapping[str, str]
@@ -35,6 +38,22 @@ class ProcessSettings:
     writable: Sequence[str]
     secrets: Sequence[str]
     secret_environment: Sequence[str]
+    listen: Sequence[str]
+    schedule: str | None
+
+    @property
+    def unit(self) -> str:
+        return f"{self.stem}.service"
+
+    @property
+    def socket(self) -> str | None:
+        """The unit of its sockets, if it has any."""
+        return f"{self.stem}.socket" if self.listen else None
+
+    @property
+    def timer(self) -> str | None:
+        """The unit that runs it, if it is a job."""
+        return f"{self.stem}.timer" if self.schedule else None
 
 
 @dataclass(frozen=True)
@@ -58,20 +77,25 @@ class Settings:
     user: str
     group: str
     logging: str
-    main: ProcessSettings
+    processes: tuple[ProcessSettings, ...]
     extras: Sequence[str]
     gather_wheels: bool
     pip: PipOptions
 
     @property
-    def processes(self) -> tuple[ProcessSettings, ...]:
-        return (self.main,)
+    def main(self) -> ProcessSettings:
+        return self.processes[0]
+
+    @property
+    def target(self) -> str | None:
+        """The unit that stands for all others, where there is more than one."""
+        several = len(self.processes) > 1 or self.main.listen or self.main.schedule
+        return self.layout.target if several else None
 
 
 def settings_of(arguments: Mapping[str, Any]) -> Settings:
     """The settings that arguments mean which `validation.validate` gave."""
     layout = Layout(arguments["root"], arguments["name"])
-    environment = {name: str(value) for name, value in arguments["environment"].items()}
     return Settings(
         layout=layout,
         description=arguments["description"],
@@ -85,25 +109,49 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
         user=arguments["user"],
         group=arguments["group"],
         logging=arguments["logging"],
-        main=ProcessSettings(
-            unit=layout.main_unit,
-            command=arguments["command"],
-            type=arguments["type"],
-            environment=environment,
-            unit_options=arguments["unit_options"],
-            health=_health(arguments["health"]),
-            settle=float(arguments["settle"]),
-            hardening=arguments["hardening"],
-            network=arguments["network"],
-            allow=arguments["allow"],
-            writable=arguments["writable"],
-            secrets=sorted(arguments["secrets"]),
-            secret_environment=arguments["secret_environment"],
+        processes=(
+            _process(layout, arguments),
+            *(
+                _process(layout, {**arguments, **given, "environment": environment}, name, instance)
+                for name, given in arguments["processes"].items()
+                for environment in [{**arguments["environment"], **given["environment"]}]
+                for instance in _instances(given)
+            ),
         ),
         extras=arguments["extras"],
         gather_wheels=arguments["gather_wheels"],
         pip=pip_options(arguments["pip_options"]),
     )
+
+
+def _process(
+    layout: Layout, arguments: Mapping[str, Any], name: str = "", instance: str = ""
+) -> ProcessSettings:
+    return ProcessSettings(
+        name=name,
+        instance=instance,
+        stem=layout.stem(name, instance),
+        command=arguments["command"],
+        type=arguments["type"],
+        environment={key: str(value) for key, value in arguments["environment"].items()},
+        unit_options=arguments["unit_options"],
+        health=_health(arguments["health"]),
+        settle=float(arguments["settle"]),
+        hardening=arguments["hardening"],
+        network=arguments["network"],
+        allow=arguments["allow"],
+        writable=arguments["writable"],
+        secrets=sorted(arguments["secrets"]),
+        secret_environment=arguments["secret_environment"],
+        listen=tuple(arguments["listen"]),
+        schedule=arguments.get("schedule"),
+    )
+
+
+def _instances(given: Mapping[str, Any]) -> Sequence[str]:
+    """Names of the instances of a process; one of which there are no several has none."""
+    count = given.get("instances")
+    return [str(number) for number in range(1, count + 1)] if count is not None else [""]
 
 
 def items_of(value: Any) -> list[Any]:

@@ -18,6 +18,8 @@ from .settings import items_of
 
 #: Sections of a service's unit (systemd.unit(5), systemd.service(5)).
 SECTIONS = ("Unit", "Service", "Install")
+#: Sections of other units of a process, by the variables that it has these units for.
+FURTHER_SECTIONS = {"Socket": "listen", "Timer": "schedule"}
 #: Directives that are commands (systemd.service(5)).
 COMMANDS = (
     "ExecCondition",
@@ -35,6 +37,8 @@ _OWNED = {
     ("Service", "ExecStart"): "command",
     ("Service", "User"): "user",
     ("Service", "Group"): "group",
+    ("Socket", "ListenStream"): "listen",
+    ("Timer", "OnCalendar"): "schedule",
 }
 #: With these, systemd refuses to restart what is to be restarted.
 _NO_RESTARTS = (("Unit", "RefuseManualStart"), ("Unit", "RefuseManualStop"))
@@ -43,11 +47,16 @@ TRUE = ("1", "yes", "y", "true", "t", "on")
 _DIRECTIVE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 
-def unit_options_problems(options: Mapping[Any, Any], base: str) -> Iterator[str]:
-    """What is wrong with the options of a service whose own directory is ``base``."""
-    for section, directives in options.items():
-        if section not in SECTIONS:
-            yield problem("unit_options", _unknown("section", section, SECTIONS))
+def unit_options_problems(arguments: Mapping[str, Any], base: str) -> Iterator[str]:
+    """What is wrong with the options of a process of a service whose own directory is ``base``."""
+    for section, directives in arguments["unit_options"].items():
+        variable = FURTHER_SECTIONS.get(section)
+        if section not in (*SECTIONS, *FURTHER_SECTIONS):
+            known = (*SECTIONS, *FURTHER_SECTIONS)
+            yield problem("unit_options", _unknown("section", section, known))
+        elif variable and not arguments.get(variable):
+            said = f"{section} goes with {PREFIX}{variable}; write that, or leave this out"
+            yield problem("unit_options", said)
         elif not isinstance(directives, dict):
             yield problem(
                 "unit_options", f"{section} is {kind_of(directives)}; write {{directive: value}}"

@@ -8,14 +8,14 @@ template holds the form of a unit, and no user's text is ever rendered as one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
 
 from ..model import SECRET_ENVIRONMENT
 from .commands import located, rest_of
-from .hardening import protection
+from .hardening import protection, socket_protection
 from .manual import ROLE
 from .settings import ProcessSettings, Settings, items_of
 from .unit_options import COMMANDS, SECTIONS
@@ -30,7 +30,9 @@ _TEMPLATES = jinja2.Environment(
     autoescape=False,  # noqa: S701
 )
 #: Read once for a run: Ansible starts a process of its own for each task.
-_SERVICE = _TEMPLATES.get_template("service.j2")
+_SERVICE, _SOCKET, _TIMER, _TARGET = (
+    _TEMPLATES.get_template(f"{kind}.j2") for kind in ("service", "socket", "timer", "target")
+)
 
 
 def service_unit(
@@ -48,9 +50,11 @@ def service_unit(
     state, cache, _ = settings.layout.data
     own = process.unit_options.get("Service", {})
     return _SERVICE.render(
-        name=settings.layout.name,
-        description=text(settings.description),
-        type=process.type,
+        **_said_of(settings, process),
+        socket=process.socket,
+        job=bool(process.schedule),
+        instance=process.instance,
+        type="oneshot" if process.schedule else process.type,
         logging=settings.logging,
         command=f"{program} {rest_of(process.command)}".rstrip(" "),
         app=settings.layout.app(release),
@@ -62,17 +66,66 @@ def service_unit(
         # Of two, $RUNTIME_DIRECTORY would name both, and programs take it for one path.
         runtime="RuntimeDirectory" not in own,
         # systemd would shorten a longer one to the role's longest.
-        delays="RestartSec" not in own,
+        delays="RestartSec" not in own and not process.schedule,
         protection=protection(process),
         secrets={name: settings.layout.secret(name) for name in process.secrets},
         found_in_environment=assignment(SECRET_ENVIRONMENT, " ".join(process.secret_environment))
         if process.secret_environment
         else "",
         assignments=[assignment(name, value) for name, value in process.environment.items()],
-        options={
-            section: option_lines(process.unit_options.get(section, {})) for section in SECTIONS
-        },
+        options=_options(process, SECTIONS),
     )
+
+
+def socket_unit(settings: Settings, process: ProcessSettings) -> str:
+    """The text of the unit by which systemd listens for a process."""
+    return _SOCKET.render(
+        **_said_of(settings, process),
+        addresses=process.listen,
+        user=settings.user,
+        group=settings.group,
+        protection=socket_protection(process),
+        options=_options(process, ["Socket"]),
+    )
+
+
+def timer_unit(settings: Settings, process: ProcessSettings) -> str:
+    """The text of the unit that runs a job."""
+    return _TIMER.render(
+        **_said_of(settings, process),
+        schedule=process.schedule,
+        options=_options(process, ["Timer"]),
+    )
+
+
+def target_unit(settings: Settings) -> str:
+    """The text of the unit that stands for all of a service's."""
+    units = [
+        unit
+        for process in settings.processes
+        for unit in (process.timer or process.socket, None if process.schedule else process.unit)
+        if unit
+    ]
+    return _TARGET.render(
+        service=settings.layout.name, description=text(settings.description), units=units
+    )
+
+
+def _said_of(settings: Settings, process: ProcessSettings) -> dict[str, Any]:
+    """What is alike in all units of a process: whose they are, and by what they are stopped."""
+    which = " ".join(filter(None, [process.name, process.instance]))
+    description = text(settings.description)
+    return {
+        "name": process.stem,
+        "further": bool(process.name),
+        "service": settings.layout.name,
+        "description": f"{description}: {which}" if which else description,
+        "target": settings.target,
+    }
+
+
+def _options(process: ProcessSettings, sections: Sequence[str]) -> dict[str, list[str]]:
+    return {section: option_lines(process.unit_options.get(section, {})) for section in sections}
 
 
 def text(value: str) -> str:

@@ -32,9 +32,16 @@ from .hardening import hardening_problems
 from .health_check import MOST_SECONDS, health_problems
 from .manual import PREFIX, known_variables, specification
 from .pip_options import OptionError, pip_options
-from .places import current_problems, root_problems
-from .problems import kind_of, line_problems, problem
-from .secrets import secret_problems
+from .places import current_problems, own_directories, root_problems
+from .problems import kind_of, line_problems, named, problem
+from .processes import (
+    activation_problems,
+    address_problems,
+    process_defaults,
+    process_types,
+    shape_problems,
+)
+from .secrets import credential_problems, secret_problems
 from .unit_options import unit_options_problems
 
 #: What the role sets for others to read; no input.
@@ -69,6 +76,8 @@ def validate(entry: str, given: Mapping[str, Any], variables: Iterable[str]) -> 
     found = [*_unknown_variables(variables), *_kind_problems(given, types)]
     if not found:
         arguments, found = _typed(given, types)
+    if not found and "processes" in arguments:
+        arguments["processes"], found = _processes(arguments["processes"])
     if not found:
         found = _problems(arguments) if entry == "main" else _rollback_problems(arguments)
     if found:
@@ -76,14 +85,28 @@ def validate(entry: str, given: Mapping[str, Any], variables: Iterable[str]) -> 
     return arguments
 
 
+def _processes(given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The further processes with all that a process has, and what keeps them from being read."""
+    found, types, typed = list(shape_problems(given)), process_types(), {}
+    if found:
+        return {}, found
+    for name, process in given.items():
+        kinds = [named(text, name) for text in _kind_problems(process, types)]
+        values, errors = ({}, kinds) if kinds else _typed(process, types, f"processes.{name}.")
+        typed[name] = {**process_defaults(), **values}
+        found += errors
+    return typed, found
+
+
 def _typed(
-    given: Mapping[str, Any], types: Mapping[str, Mapping[str, Any]]
+    given: Mapping[str, Any], types: Mapping[str, Mapping[str, Any]], before: str = ""
 ) -> tuple[dict[str, Any], list[str]]:
     """Values of the types and choices that the specification asks for, and Ansible's word on those that are not."""
     # By their full names, which are what a person looks for in what Ansible says.
-    validator = ArgumentSpecValidator({PREFIX + name: option for name, option in types.items()})
-    result = validator.validate({PREFIX + name: value for name, value in given.items()})
-    arguments = {name[len(PREFIX) :]: value for name, value in result.validated_parameters.items()}
+    prefix = PREFIX + before
+    validator = ArgumentSpecValidator({prefix + name: option for name, option in types.items()})
+    result = validator.validate({prefix + name: value for name, value in given.items()})
+    arguments = {name[len(prefix) :]: value for name, value in result.validated_parameters.items()}
     # Ansible expands ~ and $ in a path as on the controller, and these are the host's.
     arguments.update({name: str(given[name]) for name in _HOST_PATHS if name in given})
     return arguments, result.error_messages
@@ -133,11 +156,9 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
     found = [*_name(arguments), *_accounts_and_paths(arguments)]
     if arguments["state"] != "absent":
         base = f"{arguments['root']}/{arguments['name']}"
-        if not found:
+        is_named = not found
+        if is_named:
             found += _own_name(arguments["name"])
-            found += root_problems(arguments["name"], arguments["root"], arguments["unit_options"])
-            found += current_problems(base, arguments)
-        found += _command(arguments.get("command"))
         found += _texts(arguments)
         if not arguments.get("src") and not arguments["requirements"]:
             found.append(
@@ -147,17 +168,36 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
                     "or let python_service_requirements bring the program",
                 )
             )
-        found += _environment(arguments["environment"])
-        found += unit_options_problems(arguments["unit_options"], base)
-        found += hardening_problems(arguments, base)
+        found += _process_problems(arguments, base, is_named=is_named)
+        for name, process in arguments["processes"].items():
+            # With what all processes share.
+            merged = {**arguments, **process}
+            found += [
+                named(text, name) for text in _process_problems(merged, base, is_named=is_named)
+            ]
+        found += address_problems(arguments)
         found += secret_problems(arguments)
         found += _requirements(arguments["requirements"])
         found += _extras(arguments["extras"])
         found += _pip_options(arguments)
-        found += health_problems(arguments["health"])
-        found += _settle(arguments["settle"])
         found += _keep_releases(arguments["keep_releases"])
     return found
+
+
+def _process_problems(arguments: Mapping[str, Any], base: str, *, is_named: bool) -> Iterator[str]:
+    """What is wrong with one process of a service whose own directory is ``base``."""
+    name = arguments["name"]
+    if is_named:
+        yield from root_problems(name, arguments["root"], arguments["unit_options"])
+        yield from current_problems(base, arguments)
+    yield from _command(arguments.get("command"))
+    yield from _environment(arguments["environment"])
+    yield from unit_options_problems(arguments, base)
+    yield from hardening_problems(arguments, base)
+    yield from credential_problems(arguments)
+    yield from health_problems(arguments["health"])
+    yield from _settle(arguments["settle"])
+    yield from activation_problems(arguments, own_directories(name, arguments["unit_options"]))
 
 
 def _rollback_problems(arguments: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..source import Source
 from .commands import words_of
-from .problems import problem
+from .problems import named, problem
 from .settings import Settings
 
 #: Bytes of a first line: what the kernel reads of it is shorter.
@@ -66,11 +66,14 @@ def runnable(source: Source) -> Source:
 
 def zipped_problems(settings: Settings, zipped: Zipped) -> list[str]:
     """What keeps a command from running such a file."""
-    program = words_of(settings.main.command)[0]
-    if program.startswith("./") and not zipped.interpreter:
-        said = f"{program} does not begin with a line such as #!/usr/bin/env python3"
-        return [problem("command", f"{said}; write 'python {program[2:]}'")]
-    return []
+    found = []
+    for process in settings.processes:
+        program = words_of(process.command)[0]
+        if program.startswith("./") and not zipped.interpreter:
+            said = f"{program} does not begin with a line such as #!/usr/bin/env python3"
+            words = problem("command", f"{said}; write 'python {program[2:]}'")
+            found.append(named(words, process.name))
+    return found
 
 
 def zipped_warnings(settings: Settings, zipped: Zipped) -> list[str]:

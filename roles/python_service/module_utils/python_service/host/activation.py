@@ -18,7 +18,7 @@ from ..foreign import message
 from ..layout import Layout
 from ..model import Release
 from . import history, venv
-from .decide import Desired, Observed, ObservedUnit, Step, decide, started_units
+from .decide import TARGET, Desired, Observed, ObservedUnit, Step, decide, startable
 from .isolation import on_this_host
 from .journal import state
 from .machine import Machine
@@ -225,18 +225,28 @@ def was_enabled(units: Iterable[ObservedUnit]) -> bool:
     return "enabled" in told or not told
 
 
+def was_started(observed: Observed) -> bool:
+    """Whether anything of the service runs, failed, or has done its work: nobody has stopped it."""
+    return any(
+        unit.state != "inactive" or unit.done
+        for name, unit in observed.units.items()
+        if not name.endswith(TARGET)
+    )
+
+
 def as_it_was(observed: Observed, release: Release, like: Desired) -> Desired:
     """A release that runs if anything of the service did, and is enabled if anything was.
 
     Not each unit by itself: of a run that was cut off before, some may be stopped.
     """
-    units = [unit for process in release.processes for unit in started_units(process)]
-    own = [unit for name, unit in observed.units.items() if name in {*units, *like.texts}]
+    units = startable(release)
+    own = {name: unit for name, unit in observed.units.items() if name in {*units, *like.texts}}
+    runs = any(unit.state != "inactive" for name, unit in own.items() if not name.endswith(TARGET))
     return replace(
         like,
         release=release,
-        active=units if any(unit.state != "inactive" for unit in own) else (),
-        enabled=units if was_enabled(own) else (),
+        active=units if runs else (),
+        enabled=units if was_enabled(own.values()) else (),
         spare=[*like.spare, *([like.id] if like.id else [])],
         secrets={name: secret.proven for name, secret in observed.secrets.items()},
     )

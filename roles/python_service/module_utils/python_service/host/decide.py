@@ -20,6 +20,10 @@ from .systemd import BUSY, UP
 
 #: A kind, ``group`` or ``user``, and a name.
 Account = tuple[str, str]
+#: How the name of a unit ends that stands for all others of the service.
+TARGET = ".target"
+#: The order in which units start: what triggers others comes first, and then all services side by side.
+_KINDS = ((".socket", ".timer"), (".service",), (TARGET,))
 #: States of a unit's file for which enabling has nothing to do, or is done.
 _SETTLED = ("enabled", "static", "indirect", "generated", "alias")
 
@@ -115,7 +119,7 @@ class Desired:
     @classmethod
     def of(cls, release: Release, *, started: bool, enabled: bool, keep: int) -> Desired:
         """A release with all of its processes, running or not."""
-        units = [unit for process in release.processes for unit in started_units(process)]
+        units = startable(release)
         return cls(
             release, active=units if started else (), enabled=units if enabled else (), keep=keep
         )
@@ -180,6 +184,12 @@ def started_units(process: Process) -> tuple[str, ...]:
     if process.timer:
         return (process.timer,)
     return (process.socket, process.unit) if process.socket else (process.unit,)
+
+
+def startable(release: Release) -> list[str]:
+    """All units of a release that are started, and that may be enabled."""
+    units = [unit for process in release.processes for unit in started_units(process)]
+    return [*units, *(name for name in release.units if name.endswith(TARGET))]
 
 
 def decide(observed: Observed, desired: Desired) -> list[Step]:
@@ -280,7 +290,8 @@ class _Decision:
                 "distrust", [name for name in self._units if self._runs_from_ruins(name)]
             )
             yield Step("stage", (desired.release.id,))
-        yield from self._many("stop", [name for name in self._units if self._has_to_stop(name)])
+        stopped = [name for name in self._units if self._has_to_stop(name)]
+        yield from self._many("stop", [name for name in stopped if not name.endswith(TARGET)])
         yield from self._many(
             "disable", [name for name in self._units if self._is_to_disable(name)]
         )
@@ -290,11 +301,14 @@ class _Decision:
         yield from (Step("remove", (name,)) for name in self._orphans)
         if self._written or self._orphans or any(unit.reload for unit in observed.units.values()):
             yield Step("reload")
+        # Earlier, it would take with it what was a part of it and is no more.
+        yield from self._many("stop", [name for name in stopped if name.endswith(TARGET)])
         failed = [name for name in self._units if name in self._to_start or name in self._orphans]
         yield from self._many("reset", failed)
-        for group in (False, True):  # sockets and timers, then services, side by side
-            names = [name for name in self._to_start if name.endswith(".service") == group]
-            yield from self._many("start", names)
+        for kinds in _KINDS:
+            yield from self._many(
+                "start", [name for name in self._to_start if name.endswith(kinds)]
+            )
         yield from self._many("prove", [process.unit for process in self._to_prove()])
         yield from self._many("enable", [name for name in self._units if self._is_to_enable(name)])
         if desired.release and observed.current != desired.id:
@@ -344,6 +358,8 @@ class _Decision:
             return False
         unit = self._unit(name)
         works = unit.state in UP or unit.done
+        if name.endswith(TARGET):
+            return not works
         if not works or name in self._rewritten or self._listens_anew(name):
             return True
         release = self._desired.release

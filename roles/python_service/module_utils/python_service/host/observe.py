@@ -16,11 +16,11 @@ from .files import names, read
 from .machine import Machine
 from .record import is_claimed
 from .releases import read_release, staged, venvs
-from .systemd import BUSY
+from .systemd import BUSY, UP
 
 #: A second line of a unit that is not named after its service: whose it is.
 _SERVICE = re.compile(rf"{re.escape(UNIT_MARK)}.*\n# Service: (.+)\n")
-_SUFFIXES = (".service", ".socket", ".timer")
+_SUFFIXES = (".service", ".socket", ".timer", ".target")
 
 
 def owner(name: str, text: str) -> str | None:
@@ -60,9 +60,14 @@ def observe(layout: Layout, machine: Machine, desired: Desired | None = None) ->
         text = read(layout.unit(name))
         if text is not None:
             texts.setdefault(name, text)
-    known = dict.fromkeys([*texts, *wanted, layout.main_unit])
+    known = dict.fromkeys([*texts, *wanted, layout.main_unit, layout.target])
+    shown = systemd.status([name for name in known if "/" not in name])
+    target = shown[layout.target]
+    # The role's own may go on without its file. One that has a file is an administrator's.
+    goes_on = target["ActiveState"] in UP and not os.path.lexists(target["FragmentPath"])
+    if layout.target not in {**texts, **wanted} and not goes_on:
+        del known[layout.target]
     units = [name for name in known if "/" not in name]
-    shown = systemd.status(units)
     present = {name: _present(layout, name, release) for name in staged(layout)}
     running = {
         name: systemd.release_of(name, shown[name])

@@ -20,6 +20,7 @@ from .changes import changes
 from .decide import Desired, Observed
 from .files import read
 from .isolation import on_this_host
+from .listening import listening_problems
 from .machine import Machine
 from .observe import observe, owner
 from .outcome import predict
@@ -38,13 +39,11 @@ OLDEST_SYSTEMD = 247
 class Needs:
     """What a deploy needs of the host beside systemd.
 
-    ``python`` is the path of the interpreter; ``program`` that of a program of
-    the host's, where the command is one. ``files`` are digests of the source by
+    ``python`` is the path of the interpreter. ``files`` are digests of the source by
     path, where a diff is asked for.
     """
 
     python: str
-    program: str | None = None
     files: Mapping[str, str] | None = None
 
 
@@ -66,7 +65,7 @@ def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> di
         *_lock_problems(layout),
         *_name_problems(layout, noted, observed),
         *_data_problems(layout, noted, desired, machine.accounts),
-        *_socket_problems(layout, desired, observed, machine.accounts),
+        *_runtime_problems(layout, desired, observed, machine.accounts),
         *_user_problems(desired, machine.accounts),
         *_path_problems(desired),
     ]
@@ -76,12 +75,14 @@ def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> di
     if outcome.steps:
         python, python_problems = _python(needs.python)
         if not python_problems:
-            python_problems = _reach_problems(needs.python, layout, desired, machine.accounts)
+            python_problems = _reach_problems(needs.python, desired, machine.accounts)
         refusals, complaints = _verified(layout, desired, machine.systemd)
         problems += [
             *_version_problems(machine.systemd.version()),
             *python_problems,
-            *_program_problems(needs.program, layout, desired, machine.accounts),
+            *_program_problems(layout, desired, machine.accounts),
+            *_schedule_problems(layout, desired, machine.systemd),
+            *(listening_problems(layout, desired.release, observed) if desired.release else ()),
             *refusals,
         ]
     if problems:
@@ -147,27 +148,41 @@ def _path_problems(desired: Desired) -> list[str]:
     ]
 
 
-def _program_problems(
-    program: str | None, layout: Layout, desired: Desired, accounts: Accounts
-) -> list[str]:
-    if not program:
-        return []
-    if not (os.path.isfile(program) and os.access(program, os.X_OK)):
-        return [
-            (
-                f"python_service_command: {program} is not a program on this host; install it there, "
+def _program_problems(layout: Layout, desired: Desired, accounts: Accounts) -> Iterator[str]:
+    """What keeps processes from programs that are the host's own."""
+    user, group = _names(desired)
+    for process in desired.release.processes if desired.release else ():
+        program, variable = process.program, layout.variable(process.unit, "command")
+        if program.startswith(f"{layout.base}/"):
+            continue
+        if not (os.path.isfile(program) and os.access(program, os.X_OK)):
+            yield (
+                f"{variable}: {program} is not a program on this host; install it there, "
                 "or name one that the release provides"
             )
-        ]
-    unit = desired.texts.get(layout.main_unit, "")
-    user, group = _names(desired)
-    more = " ".join(re.findall(r"^SupplementaryGroups=(.*)$", unit, re.MULTILINE)).split()
-    rights = Rights(None, _numbers([group, *more], accounts))
-    if accounts.exists("user", user):
-        groups = rights.groups.union(accounts.groups_of(user))
-        rights = Rights(accounts.number("user", user), groups)
-    why = barrier(program, rights) or hidden(program, unit)
-    return _closed("command", program, why, desired, "correct that, or name another program")
+            continue
+        unit = desired.texts[process.unit]
+        more = " ".join(re.findall(r"^SupplementaryGroups=(.*)$", unit, re.MULTILINE)).split()
+        rights = Rights(None, _numbers([group, *more], accounts))
+        if accounts.exists("user", user):
+            groups = rights.groups.union(accounts.groups_of(user))
+            rights = Rights(accounts.number("user", user), groups)
+        why = barrier(program, rights) or hidden(program, unit)
+        instead = "correct that, or name another program"
+        yield from _closed(variable, program, why, desired, instead)
+
+
+def _schedule_problems(layout: Layout, desired: Desired, systemd: Systemd) -> Iterator[str]:
+    """What systemd does not understand of the times at which jobs are to run."""
+    for process in desired.release.processes if desired.release else ():
+        text = desired.texts[process.timer] if process.timer else ""
+        for schedule in re.findall(r"^OnCalendar=(.+)$", text, re.MULTILINE):
+            said = systemd.calendar_problem(schedule)
+            if said:
+                yield (
+                    f"{layout.variable(process.unit, 'schedule')}: {said}; write such as 'daily' or "
+                    "'Mon *-*-* 03:00', see systemd.time(7)"
+                )
 
 
 def _version_problems(version: int) -> list[str]:
@@ -196,12 +211,20 @@ def _name_problems(layout: Layout, noted: Record | None, observed: Observed) -> 
     for name, unit in observed.units.items():
         installed = layout.unit(name)
         path = installed if os.path.lexists(installed) else unit.fragment
-        if path and os.path.lexists(path) and owner(name, read(path) or "") != layout.name:
+        whose = owner(name, read(path) or "") if path and os.path.lexists(path) else layout.name
+        if whose != layout.name:
+            said = f"of the service {whose}" if whose else f"that this role did not make, {path}"
             found.append(
-                f"python_service_name: the host has a {name} that this role did not make, {path}; "
+                f"{_naming(layout, name)}: the host has a {name} {said}; "
                 "take another name, or disable that unit and remove it"
             )
     return found
+
+
+def _naming(layout: Layout, unit: str) -> str:
+    """The variable by which a unit has its name."""
+    main = layout.process_of(unit.partition(".d/")[0]) == "main"
+    return "python_service_name" if main else "python_service_processes"
 
 
 def _is_used(path: str) -> bool:
@@ -250,28 +273,30 @@ def _foreign(path: str, desired: Desired, accounts: Accounts) -> str | None:
     return None
 
 
-def _socket_problems(
+def _runtime_problems(
     layout: Layout, desired: Desired, observed: Observed, accounts: Accounts
 ) -> Iterator[str]:
     """Refuse a directory in /run that is somebody else's: systemd would give it to the account."""
-    path = layout.sockets
-    unit = observed.units.get(layout.main_unit)
-    before = _made_in_run((unit and unit.text) or "")
-    wanted = _made_in_run(desired.texts.get(layout.main_unit, ""))
-    if layout.name in before or layout.name not in wanted or not os.path.lexists(path):
-        return
     user, _ = _names(desired)
-    is_the_accounts = (
-        not os.path.islink(path)
-        and accounts.exists("user", user)
-        and os.lstat(path).st_uid == accounts.number("user", user)
-    )
-    if not is_the_accounts:
-        yield (
-            f"python_service_name: {path} exists and was not made by this role, which would give it "
-            "to the service; take another name, or write another RuntimeDirectory into "
-            "python_service_unit_options"
+    for process in desired.release.processes if desired.release else ():
+        name = process.unit.rpartition(".")[0]
+        path = layout.runtime_directory(name)
+        unit = observed.units.get(process.unit)
+        before = _made_in_run((unit and unit.text) or "")
+        wanted = _made_in_run(desired.texts[process.unit])
+        if name in before or name not in wanted or not os.path.lexists(path):
+            continue
+        is_the_accounts = (
+            not os.path.islink(path)
+            and accounts.exists("user", user)
+            and os.lstat(path).st_uid == accounts.number("user", user)
         )
+        if not is_the_accounts:
+            yield (
+                f"python_service_name: {path} exists and was not made by this role, which would give "
+                "it to the service; take another name, or write another RuntimeDirectory into "
+                f"{layout.variable(process.unit, 'unit_options')}"
+            )
 
 
 def _made_in_run(unit: str) -> list[str]:
@@ -325,30 +350,33 @@ def _python(python: str) -> tuple[Interpreter | None, list[str]]:
     return found, []
 
 
-def _reach_problems(python: str, layout: Layout, desired: Desired, accounts: Accounts) -> list[str]:
+def _reach_problems(python: str, desired: Desired, accounts: Accounts) -> list[str]:
     """What keeps the service's account from an interpreter, its libraries and its modules."""
     _, group = _names(desired)
     # The account that builds the venv is in no other group, and is not the user.
     rights = Rights(None, _numbers([group], accounts))
-    unit = desired.texts.get(layout.main_unit, "")
+    processes = desired.release.processes if desired.release else ()
+    units = [desired.texts[process.unit] for process in processes]
     files = files_of(python)
     reasons = [
         barrier(python, rights),
         *(barrier(file, rights, READ) for file in files),
-        *(hidden(file, unit) for file in [python, *files]),
+        *(hidden(file, unit) for file in [python, *files] for unit in units),
     ]
     instead = (
         "install one that it can execute, as by UV_PYTHON_INSTALL_DIR=/opt/python uv python install, "
         "and write its path"
     )
-    return _closed("python", python, next(filter(None, reasons), None), desired, instead)
+    return _closed(
+        "python_service_python", python, next(filter(None, reasons), None), desired, instead
+    )
 
 
 def _closed(variable: str, path: str, why: str | None, desired: Desired, instead: str) -> list[str]:
     """The problem with a program that the service's account cannot execute, if there is a reason."""
     user, _ = _names(desired)
     words = f"{path} cannot be executed by the service's account {user}: {why}; {instead}"
-    return [f"python_service_{variable}: {words}"] if why else []
+    return [f"{variable}: {words}"] if why else []
 
 
 def _numbers(groups: Iterable[str], accounts: Accounts) -> frozenset[int]:

@@ -168,6 +168,8 @@ class _Watched:
 
     def _accepts_nothing(self) -> bool:
         """Whether it listens to nobody, while the one before it did."""
+        if self._process.socket:  # systemd does it
+            return False
         return self._unit in self._started.listened and not self._systemd.listens(self._status())
 
     def _watch(self, end: float) -> None:

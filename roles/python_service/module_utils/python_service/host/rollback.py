@@ -11,7 +11,7 @@ from ..errors import ServiceError
 from ..layout import Layout
 from ..model import Release
 from . import history, record, venv
-from .activation import activate, was_enabled
+from .activation import activate, was_enabled, was_started
 from .decide import Desired
 from .isolation import on_this_host
 from .lock import locked
@@ -66,14 +66,11 @@ def _desired(layout: Layout, machine: Machine, wish: Rollback) -> Desired:
             f"release {target.id} needs {', '.join(lacking)} in {layout.secrets}, where it is no "
             "more; deploy it with python_service_secrets"
         )
-    # Started, unless somebody stopped it: also one that failed, or has done its work.
-    main = observed.units[layout.main_unit]
-    stopped = main.state == "inactive" and not main.done
     enabled = was_enabled(observed.units.values())
     desired = on_this_host(
         layout,
         machine,
-        Desired.of(target, started=not stopped, enabled=enabled, keep=wish.keep),
+        Desired.of(target, started=was_started(observed), enabled=enabled, keep=wish.keep),
     )
     # From there the way back leads to another release than from here.
     gone_back = history.Event("rollback", None, target.id, history.ACCEPTED, wish.by)

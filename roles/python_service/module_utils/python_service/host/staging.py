@@ -168,8 +168,8 @@ def _check_programs(layout: Layout, release: Release, whole: str) -> None:
         if not os.access(program, os.X_OK):
             name = shlex.quote(os.path.basename(program))
             raise ServiceError(
-                f"python_service_command: {name} is not in the virtual environment of {layout.name}; "
-                "add the package that brings it to python_service_requirements"
+                f"{layout.variable(process.unit, 'command')}: {name} is not in the virtual environment "
+                f"of {layout.name}; add the package that brings it to python_service_requirements"
             )
         reads_secrets = SECRET_ENVIRONMENT in release.units[process.unit]
         # The controller has looked at one of the source's own.

@@ -12,7 +12,7 @@ from ..errors import ServiceError
 from ..layout import Layout
 from ..model import Release
 from . import history, invocations, record, secrets, store
-from .decide import Desired, Observed, Step
+from .decide import TARGET, Desired, Observed, Step
 from .files import link, make_directory, remove, write
 from .machine import Machine
 from .proof import Started, prove
@@ -150,8 +150,13 @@ class Hands:
         for unit, status in self._systemd.status(step.subjects).items():
             if self._systemd.listens(status):
                 self._listened.append(unit)
+        timers = [unit for unit in step.subjects if unit.endswith(".timer")]
+        if timers:
+            self._systemd.forget_runs(timers)
+        # To restart a target is to restart what is a part of it.
+        verb = "start" if step.subjects[0].endswith(TARGET) else "restart"
         try:
-            self._systemd.control("restart", step.subjects)
+            self._systemd.control(verb, step.subjects)
         except ServiceError as error:
             # Whether it worked is for the proof to find out, which has better words.
             self._complaint = str(error)

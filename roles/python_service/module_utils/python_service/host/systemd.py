@@ -23,7 +23,7 @@ RECORDS = "/run/systemd/units"
 #: Seconds that a job may take beside the unit's own limits, which systemd enforces itself.
 _JOB = 3600.0
 #: A socket that listens, in the tables of proc_pid_net(5).
-_LISTEN = "0A"
+LISTEN = "0A"
 _PROPERTIES = (
     "Id",
     "LoadState",
@@ -91,6 +91,17 @@ class Systemd:
         for unit in units:  # together, one that systemd does not know would keep it from the rest
             run(["systemctl", "--quiet", "reset-failed", unit])
 
+    def forget_runs(self, timers: Sequence[str]) -> None:
+        """Stop timers, and have none of them make up for runs of before: systemd.timer(5), ``Persistent=``."""
+        run(["systemctl", "--quiet", "stop", *timers])
+        for timer in timers:  # of one that has not run yet, there is nothing to forget
+            run(["systemctl", "--quiet", "clean", "--what=state", timer])
+
+    def calendar_problem(self, text: str) -> str | None:
+        """What systemd says of an expression of systemd.time(7) that it does not understand."""
+        result = run(["systemd-analyze", "calendar", "--", text])
+        return None if result.returncode == 0 else printable(result.stderr.strip())
+
     def prepared(self, units: Sequence[str]) -> bool:
         """Whether a command of ``ExecStartPre=`` ran when one of the units was last started."""
         if not units:
@@ -156,7 +167,7 @@ class Systemd:
             for table in ("tcp", "tcp6"):
                 with open(f"{process}/net/{table}", encoding="ascii") as file:
                     rows = [line.split() for line in file]
-                if any(row[3] == _LISTEN and row[7] == account for row in rows[1:]):
+                if any(row[3] == LISTEN and row[7] == account for row in rows[1:]):
                     return True
         except (OSError, IndexError, StopIteration):  # it has ended, or there is no IPv6
             return False
