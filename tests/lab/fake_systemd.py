@@ -145,6 +145,10 @@ class FakeSystemd(Systemd):
         with self._working():
             return {name: self._show(name) for name in units}
 
+    def times(self, units: Sequence[str]) -> dict[str, Status]:
+        with self._working():
+            return {name: self._show(name) for name in units}
+
     def control(self, verb: str, units: Sequence[str] = ()) -> None:
         self._watch(" ".join([verb, *units]))
         self.told.append(" ".join([verb, *units]))

@@ -124,6 +124,8 @@ def _start(host: Host, image: str, kind: str, made_from: str, publish: Sequence[
     command = ["docker", "run", "--detach", "--name", host.name, "--hostname", host.name]
     command += [f"--label={MARK}=host", f"--label={MARK}.made-from={made_from}"]
     command += [f"--env=HOST_KIND={kind}", "--cap-add=SYS_ADMIN", "--cgroupns=private"]
+    # As a real host has it.
+    command += ["--sysctl=net.ipv6.conf.all.disable_ipv6=0"]
     # The engine's own default is noexec, which the /run and /tmp of a real host are not.
     command += ["--tmpfs=/run:exec,mode=755", "--tmpfs=/run/lock", "--tmpfs=/tmp:exec,mode=1777"]
     if kind == "full":

@@ -53,7 +53,7 @@ class ActionModule(ServiceAction):
 
     The plan has ``name``, ``by`` (who asks), ``absent`` (the state) and ``pending``
     (whether there is something to do; if not, ``release`` and ``previous`` stand
-    beside the plan, with ``not_honoured``). Where the service is to be absent, ``remove_data``.
+    beside the plan, with ``not_honoured`` and ``processes``). Where the service is to be absent, ``remove_data``.
     Otherwise ``release`` (its id), ``requirements`` (where they come from),
     ``outcome`` (what the deploy would return), ``source_diff``, ``python`` (the
     service's interpreter), ``lacks_venv`` (whether the venv is to be built), ``slow``
@@ -96,7 +96,7 @@ class ActionModule(ServiceAction):
             # Under Mitogen a task in the background never ends.
             "slow": stages(outcome) and planned.contents.installs and not self.under_mitogen,
         }
-        beside = () if outcome["changed"] else ("release", "previous", "not_honoured")
+        beside = () if outcome["changed"] else ("release", "previous", "not_honoured", "processes")
         warnings = [*planned.contents.warnings, *found["complaints"]]
         if outcome["changed"]:
             warnings += secret_warnings(planned.settings, planned.contents)

@@ -93,7 +93,8 @@ def _processes(given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
     for name, process in given.items():
         kinds = [named(text, name) for text in _kind_problems(process, types)]
         values, errors = ({}, kinds) if kinds else _typed(process, types, f"processes.{name}.")
-        typed[name] = {**process_defaults(), **values}
+        said = {key: value for key, value in values.items() if value is not None}
+        typed[name] = {**process_defaults(), **said}
         found += errors
     return typed, found
 

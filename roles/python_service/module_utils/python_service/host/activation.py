@@ -24,6 +24,7 @@ from .journal import state
 from .machine import Machine
 from .observe import observe
 from .outcome import Outcome, predict
+from .processes import told_of
 from .reasons import explain_words, subject_of
 from .releases import read_release
 from .staging import clean
@@ -68,6 +69,8 @@ def activate(layout: Layout, machine: Machine, desired: Desired, request: Reques
         outcome.warnings.append(
             f"release {desired.id} is in place, but old releases could not be removed: {reason_of(error)}"
         )
+    if desired.release:
+        outcome.processes = told_of(layout, machine.systemd, desired.release)
     return outcome
 
 

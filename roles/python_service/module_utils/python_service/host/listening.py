@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import ipaddress
 import os
 import re
+import socket
 import stat
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -71,6 +73,12 @@ def listening_problems(layout: Layout, release: Release, observed: Observed) -> 
         )
         for words in _path_problems(layout, address):
             yield f"{variable}: {words}"
+        free = "FreeBind=" in release.units[str(process.socket)]
+        if address.host and not free and not _is_the_hosts(address.host):
+            yield (
+                f"{variable}: {address.host} is no address of this host; write one that it has, or "
+                "FreeBind below Socket in python_service_unit_options if it will have it"
+            )
         for listener in listeners:
             if not listener.address.meets(address):
                 continue
@@ -82,6 +90,17 @@ def listening_problems(layout: Layout, release: Release, observed: Observed) -> 
                     "another address, or stop that first"
                 )
                 break
+
+
+def _is_the_hosts(address: str) -> bool:
+    """Whether a socket can have this address."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as one:
+            one.bind((address, 0))
+    except OSError as error:
+        return error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+    return True
 
 
 def _path_problems(layout: Layout, address: Address) -> Iterator[str]:
@@ -135,12 +154,11 @@ def _paths() -> Iterator[_Listener]:
 
 def _holders(inode: str) -> Iterator[_Holder]:
     """The processes that have a socket open."""
-    for process in glob.glob("/proc/[0-9]*"):
+    for descriptor in glob.iglob("/proc/[0-9]*/fd/*"):
         # Processes come and go.
         with contextlib.suppress(OSError):
-            for descriptor in os.scandir(f"{process}/fd"):
-                if os.readlink(descriptor.path) == f"socket:[{inode}]":
-                    units = _UNIT.findall(read(f"{process}/cgroup") or "")
-                    name = (read(f"{process}/comm") or "").strip()
-                    yield _Holder(int(os.path.basename(process)), name, units[-1] if units else "")
-                    break
+            if os.readlink(descriptor) == f"socket:[{inode}]":
+                process = os.path.dirname(os.path.dirname(descriptor))
+                units = _UNIT.findall(read(f"{process}/cgroup") or "")
+                name = (read(f"{process}/comm") or "").strip()
+                yield _Holder(int(os.path.basename(process)), name, units[-1] if units else "")

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from .decide import Desired, Observed, Step, decide
 
 @dataclass
 class Outcome:
-    """The steps, and what a module returns of them."""
+    """The steps, and what a module returns of them; ``processes`` is of those that are there now."""
 
     steps: list[Step] = field(default_factory=list)
     release: str | None = None
@@ -23,6 +23,7 @@ class Outcome:
     restarted: bool = False
     rolled_back: bool = False
     not_honoured: Sequence[str] = ()
+    processes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     diff: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -37,6 +38,7 @@ class Outcome:
             "restarted": self.restarted,
             "rolled_back": self.rolled_back,
             "not_honoured": list(self.not_honoured),
+            "processes": self.processes,
             "steps": steps,
             "diff": [*shown, *self.diff],
             "warnings": self.warnings,

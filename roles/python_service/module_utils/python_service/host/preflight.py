@@ -24,6 +24,7 @@ from .listening import listening_problems
 from .machine import Machine
 from .observe import observe, owner
 from .outcome import predict
+from .processes import told_of
 from .programs import run
 from .reach import READ, Rights, barrier, files_of, hidden
 from .record import Record
@@ -87,6 +88,8 @@ def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> di
         ]
     if problems:
         return {"problems": problems}
+    if desired.release and not outcome.steps:
+        outcome.processes = told_of(layout, machine.systemd, desired.release)
     found: dict[str, Any] = {
         "problems": [],
         "complaints": complaints,

@@ -57,9 +57,9 @@ def prove(
     """
     watched = [_Watched(layout, systemd, release, process, started) for process in processes]
     for one in watched:
+        one.expect_socket()
         one.expect_up(first=True)
         one.expect_new()
-        one.expect_socket()
     for one in watched:
         one.settle()
     for one in watched:
@@ -129,8 +129,12 @@ class _Watched:
     def expect_socket(self) -> None:
         """Refuse a process whose socket is not open: it may be up all the same."""
         socket = self._process.socket
-        if socket and self._systemd.status([socket])[socket]["ActiveState"] not in UP:
-            raise ServiceError(f"{socket} does not listen{self._complaint}")
+        if not socket or self._systemd.status([socket])[socket]["ActiveState"] in UP:
+            return
+        self._systemd.sync_journal()
+        entries = self._systemd.journal(["_UID=0", f"UNIT={socket}"], self._started.since)
+        words = journal.Said("systemd says:", entries).lines() if entries else []
+        raise ServiceError("\n".join([f"{socket} does not listen{self._complaint}", *words]))
 
     def _fingerprint(self, release: str | None) -> str | None:
         found = read_release(self._layout, release) if release else None

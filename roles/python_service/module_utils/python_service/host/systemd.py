@@ -46,6 +46,14 @@ _PROPERTIES = (
     "StatusText",
     "TimeoutStartUSec",
 )
+#: What tells of a job and of the timer that runs it.
+_RUNS = (
+    "ActiveState",
+    "Result",
+    "ExecMainStatus",
+    "ExecMainExitTimestamp",
+    "NextElapseUSecRealtime",
+)
 #: States of a unit that runs, and of one that does or is about to.
 UP = ("active", "reloading")
 BUSY = (*UP, "activating", "deactivating")  # the former also between two tries of a crash loop
@@ -63,9 +71,17 @@ class Systemd:
 
     def status(self, units: Sequence[str]) -> dict[str, Status]:
         """Properties of units by their names, in one call."""
+        return self._properties(units, _PROPERTIES)
+
+    def times(self, units: Sequence[str]) -> dict[str, Status]:
+        """Likewise what tells of the runs of jobs; times are in UTC."""
+        return self._properties(units, _RUNS)
+
+    def _properties(self, units: Sequence[str], properties: Sequence[str]) -> dict[str, Status]:
         if not units:
             return {}
-        shown = run(["systemctl", "show", "--property", ",".join(_PROPERTIES), *units])
+        command = ["systemctl", "show", "--property", ",".join(properties), *units]
+        shown = run(command, {"TZ": "UTC"})
         blocks = shown.stdout.strip("\n").split("\n\n")
         if shown.returncode != 0 or len(blocks) != len(units):
             raise ServiceError(f"systemctl show failed: {printable(shown.stderr.strip())}")
