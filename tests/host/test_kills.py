@@ -44,7 +44,7 @@ def expect_whole(versioned: Versioned, *versions: str) -> None:
 def expect_tidy(host: Host, versioned: Versioned) -> None:
     name = versioned.service.name
     left = host.check_output(f"ls -A /opt/{name}").split()
-    assert set(left) == {"releases", "environments", "current", "history.jsonl"}
+    assert set(left) == {"releases", "environments", "current", "run", "history.jsonl"}
     units = host.check_output(f"ls -A /etc/systemd/system | grep {name}").split()
     assert set(units) == {f"{name}.service", f"{name}.service.d"}
 

@@ -134,7 +134,7 @@ def test_a_service_of_an_older_role_is_taken_over(service: Service) -> None:
     assert service.serves() == "b'three'"
 
     left = set(service.host.check("ls", "-A", "/opt/taken").split())
-    assert left == {"releases", "environments", "current", "history.jsonl"}
+    assert left == {"releases", "environments", "current", "run", "history.jsonl"}
     service.deploy("three", state="absent", remove_data=True)
     units = service.host.check(
         "sh", "-c", "ls -A /etc/systemd/system /opt /var/lib/python_service.d"

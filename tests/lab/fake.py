@@ -22,8 +22,9 @@ from python_service.module_utils.python_service.errors import ServiceError
 from python_service.module_utils.python_service.host import builder, files, history, venv
 from python_service.module_utils.python_service.host.accounts import Accounts
 from python_service.module_utils.python_service.host.builder import Builder
-from python_service.module_utils.python_service.host.decide import startable
+from python_service.module_utils.python_service.host.decide import Desired, startable
 from python_service.module_utils.python_service.host.files import names, read, remove, write
+from python_service.module_utils.python_service.host.isolation import on_this_host
 from python_service.module_utils.python_service.host.machine import Machine
 from python_service.module_utils.python_service.host.outcome import Outcome
 from python_service.module_utils.python_service.host.python import Python
@@ -312,14 +313,21 @@ class FakeHost:
     # What a person would find
 
     def own_units(self, name: str) -> dict[str, str]:
-        """Texts of the files that say that they are units of a service."""
+        """Texts of the files that say that they are a service's: units, drop-ins and its script."""
         layout = self.layout(name)
         texts = {}
-        for path in glob.glob(f"{layout.units}/*") + glob.glob(f"{layout.units}/*.d/*"):
+        paths = [*glob.glob(f"{layout.units}/*"), *glob.glob(f"{layout.units}/*.d/*"), layout.run]
+        for path in paths:
             text = read(path) if os.path.isfile(path) and not os.path.islink(path) else ""
             if f"\n# Service: {name}\n" in (text or ""):
-                texts[os.path.relpath(path, layout.units)] = text or ""
+                unit = path != layout.run
+                texts[os.path.relpath(path, layout.units) if unit else path] = text or ""
         return texts
+
+    def units_of(self, release: Release) -> dict[str, str]:
+        """Likewise, of a release that is deployed."""
+        name = release.processes[0].unit.rpartition(".")[0]
+        return on_this_host(self.layout(name), self.machine, Desired(release)).texts
 
     def enabled_units(self, name: str) -> set[str]:
         """Units of a service that some target wants, whether they exist or not."""

@@ -30,6 +30,7 @@ Whatever it is, it exits where one of its secrets is ``wrong``.
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -122,7 +123,7 @@ class FakeSystemd(Systemd):
     def __init__(self, root: str) -> None:
         self.root = root
         self.now = 1000.0
-        self.loaded: dict[str, Unit] = {}
+        self.units: dict[str, Unit] = {}
         self.entries: list[Entry] = []
         self.told: list[str] = []
         #: Releases whose programs do not come up on this host any more.
@@ -148,6 +149,10 @@ class FakeSystemd(Systemd):
     def times(self, units: Sequence[str]) -> dict[str, Status]:
         with self._working():
             return {name: self._show(name) for name in units}
+
+    def loaded(self, pattern: str) -> dict[str, Status]:
+        self._watch(f"show {pattern}")
+        return {name: self._show(name) for name in fnmatch.filter(self.units, pattern)}
 
     def control(self, verb: str, units: Sequence[str] = ()) -> None:
         self._watch(" ".join([verb, *units]))
@@ -190,7 +195,7 @@ class FakeSystemd(Systemd):
         self._watch(f"reset-failed {' '.join(units)}")
         self.told.append(" ".join(["reset-failed", *units]))
         for name in units:
-            unit = self.loaded.get(name)
+            unit = self.units.get(name)
             if unit:
                 unit.starts.clear()
                 if unit.state == "failed":
@@ -213,7 +218,7 @@ class FakeSystemd(Systemd):
         return any("ExecStartPre" in one.text for one in started if one)
 
     def release_of(self, unit: str, status: Mapping[str, str]) -> str | None:
-        found = self.loaded.get(unit)
+        found = self.units.get(unit)
         running = found and found.state in BUSY and found.invocation
         return running.text.release if running else None
 
@@ -268,7 +273,7 @@ class FakeSystemd(Systemd):
     def _advance(self, seconds: float) -> None:
         end = self.now + seconds
         while True:
-            dues = [(unit.due, name) for name, unit in self.loaded.items() if unit.due]
+            dues = [(unit.due, name) for name, unit in self.units.items() if unit.due]
             if not dues or min(dues)[0][0] > end:
                 break
             (when, what), name = min(dues)
@@ -278,7 +283,7 @@ class FakeSystemd(Systemd):
 
     def reboot(self) -> None:
         """End everything, and start what is enabled."""
-        self.loaded = {}
+        self.units = {}
         for target in _TARGETS:
             for name in sorted(self.wanted_by(target)):
                 if self._read(name) is not None:
@@ -298,6 +303,16 @@ class FakeSystemd(Systemd):
         if self._get(name).state == "active":
             self._fire(name)
 
+    def run_command(self, name: str) -> str:
+        """Root runs a command of a service, which goes on; its unit."""
+        drop_ins = os.path.join(self.root, "etc/systemd/system", f"{name}.run-.service.d")
+        texts = [read(os.path.join(drop_ins, file)) or "" for file in os.listdir(drop_ins)]
+        self._count += 1
+        unit = f"{name}.run-{self._count}.service"
+        invocation = Invocation(f"{self._count:032x}", Text("".join(texts)), self.now)
+        self.units[unit] = Unit(None, "active", "running", invocation=invocation)
+        return unit
+
     def wanted_by(self, target: str) -> set[str]:
         """Names of the units that a target wants: those that are enabled."""
         directory = os.path.join(self.root, "etc/systemd/system", f"{target}.wants")
@@ -309,7 +324,7 @@ class FakeSystemd(Systemd):
 
     def running(self) -> dict[str, Unit]:
         """Units that are not inactive, by name."""
-        return {name: unit for name, unit in self.loaded.items() if unit.state in BUSY}
+        return {name: unit for name, unit in self.units.items() if unit.state in BUSY}
 
     # Loading
 
@@ -344,17 +359,17 @@ class FakeSystemd(Systemd):
         return {name for target in _TARGETS for name in self.wanted_by(target)}
 
     def _get(self, name: str) -> Unit:
-        unit = self.loaded.get(name)
+        unit = self.units.get(name)
         forgotten = unit and unit.state == "inactive" and name not in self._pinned
         if unit is None or forgotten:
             # Of a unit that nothing refers to, systemd keeps nothing but how often it started.
             starts = unit.starts if unit else []
-            unit = self.loaded[name] = Unit(self._read(name), starts=starts)
+            unit = self.units[name] = Unit(self._read(name), starts=starts)
         return unit
 
     def _reload(self) -> None:
         self._pinned = self._wanted()
-        for name, unit in self.loaded.items():
+        for name, unit in self.units.items():
             unit.text = self._read(name)
 
     def _show(self, name: str) -> Status:
@@ -518,7 +533,7 @@ class FakeSystemd(Systemd):
         """What is stopped and restarted with a unit."""
         return [
             part
-            for part, unit in self.loaded.items()
+            for part, unit in self.units.items()
             if name in Text(unit.text or "").get("PartOf", []) and unit.state in BUSY
         ]
 
@@ -533,7 +548,7 @@ class FakeSystemd(Systemd):
         if unit.state in BUSY:
             self._stop(name)
         # A unit that is stopped for a moment is not forgotten.
-        self.loaded[name] = unit
+        self.units[name] = unit
         unit.restarts = 0
         pinned, self._pinned = self._pinned, {*self._pinned, name}
         try:
@@ -566,7 +581,7 @@ class FakeSystemd(Systemd):
             unit.due = None
 
     def _happen(self, name: str, what: str) -> None:
-        unit = self.loaded[name]
+        unit = self.units[name]
         unit.due = None
         if what == "end":
             ends = unit.invocation and self._behaviour(unit.invocation) == "ends"
@@ -594,7 +609,7 @@ class FakeSystemd(Systemd):
 
     def _say(self, name: str, message: str, priority: int = 6) -> None:
         fields = {f"_SYSTEMD_UNIT={name}"}
-        invocation = self.loaded[name].invocation
+        invocation = self.units[name].invocation
         if invocation:
             fields.add(f"_SYSTEMD_INVOCATION_ID={invocation.id}")
             fields.add(f"PYTHON_SERVICE_RELEASE={invocation.text.release}")

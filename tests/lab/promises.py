@@ -40,7 +40,7 @@ def expect_deployed(
         assert host.running_units(name) <= {*units, *jobs}
     else:
         assert host.running_units(name) <= {*jobs}
-    assert host.own_units(name) == dict(release.units)
+    assert host.own_units(name) == host.units_of(release)
     assert host.enabled_units(name) == (at_boot if enabled else set())
     assert host.leftovers(name) == []
     assert host.counting(name) == release.id

@@ -18,6 +18,7 @@ from python_service.module_utils.python_service.host.decide import (
     startable,
 )
 from python_service.module_utils.python_service.host.history import Event
+from python_service.module_utils.python_service.host.secrets import Secret
 from python_service.module_utils.python_service.model import Release
 
 MAIN = Program()
@@ -269,6 +270,41 @@ class TestDropIns:
     def test_it_is_neither_started_nor_enabled(self, one: Release) -> None:
         found = steps(Observed(staged=False), wanted(one, drop_ins={self.NAME: NICE}))
         assert [step for step in found if self.NAME in step] == [f"write {self.NAME}"]
+
+
+class TestCommands:
+    """What people run, and what they run it with."""
+
+    NAME = "demo.run-.service.d/10-host.conf"
+    UNIT = "demo.run-1.service"
+
+    def test_what_they_are_run_with_restarts_nothing(self, one: Release) -> None:
+        scripts = {"/opt/demo/run": "new\n"}
+        observed = deployed(one, drop_ins={self.NAME: NICE, "/opt/demo/run": "old\n"})
+        desired = wanted(one, drop_ins={self.NAME: "[Service]\n"}, scripts=scripts)
+        assert steps(observed, desired) == [
+            f"write {self.NAME}",
+            "write /opt/demo/run",
+            "reload",
+        ]
+
+    def test_they_go_on_and_their_release_stays(self, host: FakeHost, one: Release) -> None:
+        old = Held("a" * 12, ["key"])
+        observed = deployed(one)
+        observed = replace(
+            observed,
+            releases={**observed.releases, "b" * 12: old},
+            venvs=[*observed.venvs, old.venv],
+            secrets={"key": Secret("value")},
+        )
+        desired = wanted(one, keep=1)
+        assert {"prune release " + "b" * 12} < {*steps(observed, desired)}
+        running = replace(observed, commands={self.UNIT: "b" * 12})
+        assert steps(running, desired) == []
+
+    def test_they_end_where_nothing_is_to_run(self, one: Release) -> None:
+        observed = replace(deployed(one), commands={self.UNIT: one.id})
+        assert f"stop demo.service {self.UNIT}" in steps(observed, Desired())
 
 
 class TestByHand:

@@ -29,6 +29,8 @@ MARK = f"{UNIT_MARK}; the next deploy writes it again.\n"
         ("demo-worker.service", f"{MARK}# Service: demo\n", "demo"),
         ("demo-worker.service.d/10-host.conf", f"{MARK}# Service: demo\n", "demo"),
         ("demo.service", f"{MARK}\n# Service: other\n", "demo"),
+        ("/opt/demo/run", f"#!/usr/bin/python3\n{MARK}# Service: demo\n", "demo"),
+        ("/opt/demo/run", "#!/usr/bin/python3\n", None),
         ("demo.service", "[Service]\n", None),
         ("demo.service", f"[Service]\n{MARK}", None),
         ("demo.service", "", None),
@@ -45,6 +47,8 @@ def test_the_units_of_a_service_are_those_that_say_so(host: FakeHost) -> None:
         "demo-worker.service": f"{MARK}# Service: demo\n",
         "demo.service.d/10-host.conf": MARK,
         "demo.target": MARK,
+        "demo.run-.service.d/10-host.conf": f"{MARK}# Service: demo\n",
+        layout.run: f"#!/usr/bin/python3\n{MARK}# Service: demo\n",
     }
     others = {
         "demo-web.service": MARK,
@@ -56,7 +60,7 @@ def test_the_units_of_a_service_are_those_that_say_so(host: FakeHost) -> None:
         "demo.service.d/readme.txt": MARK,
     }
     for name, text in {**own, **others}.items():
-        Path(layout.unit(name)).parent.mkdir(exist_ok=True)
+        Path(layout.unit(name)).parent.mkdir(exist_ok=True, parents=True)
         Path(layout.unit(name)).write_text(text)
     os.symlink("/dev/null", layout.unit("demo-masked.service"))
     assert own_units(layout) == own
@@ -88,6 +92,17 @@ class TestDeployed:
         assert (unit.state, unit.enabled, unit.reload) == ("active", "enabled", False)
         assert observed.units["demo-web.socket"].runs is None
         assert (observed.running, observed.staged) == ([release.id], True)
+
+    def test_commands_are_known_by_the_release_that_they_were_started_in(
+        self, host: FakeHost, release: Release
+    ) -> None:
+        unit = host.systemd.run_command("demo")
+        host.deploy(make_release(host, "demo-other", Program()))
+        host.systemd.run_command("demo-other")
+        host.deploy(make_release(host, "demo", Program(), source="2"))
+        observed = observe(host.layout("demo"), host.machine)
+        assert observed.commands == {unit: release.id}
+        assert unit not in observed.units
 
     @pytest.mark.parametrize("part", ["release.json", "app", "units/demo.service", "venv", "mark"])
     def test_what_is_taken_away_makes_neither_it_nor_what_runs_from_it_trusted(

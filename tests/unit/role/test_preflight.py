@@ -260,6 +260,15 @@ class TestNames:
             host, release
         )
 
+    def test_a_script_of_the_administrators(self, host: FakeHost, release: Release) -> None:
+        host.deploy(release)
+        path = Path(host.layout("demo").run)
+        path.write_text("#!/bin/sh\n")
+        assert problem(host, release) == (
+            "python_service_name: the host has a run that this role did not make, "
+            f"{path}; take another name, or move it away"
+        )
+
     def test_a_unit_of_the_distributions(self, host: FakeHost, release: Release) -> None:
         path = Path(host.root, "run/systemd/system/demo.service")
         path.write_text("[Service]\n")

@@ -81,6 +81,22 @@ def test_what_somebody_else_put_there_stays(host: FakeHost, layout: Layout) -> N
     assert os.listdir(layout.base) == ["mine"]
 
 
+def test_a_script_that_somebody_else_put_in_place_of_the_roles_stays(
+    host: FakeHost, layout: Layout
+) -> None:
+    Path(layout.run).write_text("#!/bin/sh\n")
+    predicted = host.remove("demo", data=True, check=True)
+    assert host.remove("demo", data=True) == predicted
+    assert host.warnings == [f"these stay, which the role did not make: {layout.run}"]
+    assert os.listdir(layout.base) == ["run"]
+
+
+def test_commands_that_run_are_ended(host: FakeHost, layout: Layout) -> None:
+    unit = host.systemd.run_command("demo")
+    host.remove("demo")
+    assert host.systemd.unit(unit).state == "inactive"
+
+
 @pytest.mark.parametrize("where", ["releases", "environments"])
 @pytest.mark.parametrize("name", ["notes", ".hidden", "0123456789ab.old", "0123456789AB"])
 def test_what_somebody_else_put_among_the_releases_stays(

@@ -367,7 +367,7 @@ class AnyOrder(RuleBasedStateMachine):
     ) -> None:
         assert secrets.items() <= self.host.secrets("demo").items()
         if started and not is_steady(release, secrets):
-            assert self.host.own_units("demo") == dict(release.units)
+            assert self.host.own_units("demo") == self.host.units_of(release)
             assert self.host.counting("demo") == release.id
             return
         expect_deployed(self.host, "demo", release, started=started, enabled=enabled)

@@ -57,6 +57,14 @@ class TestStatus:
         (call,) = calls(stand_in)
         assert call.endswith(" demo.service demo.socket")
 
+    def test_those_in_memory_are_found_by_a_pattern(self, stand_in: Path) -> None:
+        says(stand_in, "systemctl", SHOWN)
+        found = Systemd().loaded("demo.*")
+        assert found["demo.service"]["ActiveState"] == "active"
+        assert found.keys() == {"demo.service", "demo.socket"}
+        says(stand_in, "systemctl")
+        assert Systemd().loaded("demo.*") == {}
+
     def test_what_a_service_says_of_itself_is_no_other_property(self, stand_in: Path) -> None:
         lines = "ready".join(f"{end}MainPID=1" for end in "\v\f\x1c\x1d\x1e\x85\u2028\u2029")
         says(stand_in, "systemctl", f"MainPID=7\nStatusText={lines}\n")

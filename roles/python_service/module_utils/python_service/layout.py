@@ -45,6 +45,11 @@ class Layout(NamedTuple):
         return os.path.join(self.base, "current")
 
     @property
+    def run(self) -> str:
+        """The script by which root runs commands in the current release."""
+        return os.path.join(self.base, "run")
+
+    @property
     def history(self) -> str:
         return os.path.join(self.base, "history.jsonl")
 
@@ -116,6 +121,14 @@ class Layout(NamedTuple):
         return self._at("/run/python_service")
 
     @property
+    def commands(self) -> str:
+        """What the names of the units of commands begin with; no service has it, since names hold no dot.
+
+        By the dash at its end, drop-ins of a unit of this name are theirs: systemd.unit(5).
+        """
+        return f"{self.name}.run-"
+
+    @property
     def main_unit(self) -> str:
         return f"{self.name}.service"
 
@@ -153,5 +166,5 @@ class Layout(NamedTuple):
         return os.path.join(self.secrets, name)
 
     def unit(self, name: str) -> str:
-        """Path of an installed unit, or of a drop-in, which is named ``UNIT.d/NAME.conf``."""
+        """Path of an installed unit, of a drop-in, which is named ``UNIT.d/NAME.conf``, or of `run`, named by it."""
         return os.path.join(self.units, name)

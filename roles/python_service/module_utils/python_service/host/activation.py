@@ -10,7 +10,7 @@ the next one.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from ..errors import ServiceError, reason_of
@@ -222,9 +222,11 @@ def _without(done: list[Step], observed: Observed) -> Observed:
     return replace(observed, units=units)
 
 
-def was_enabled(units: Iterable[ObservedUnit]) -> bool:
+def was_enabled(units: Mapping[str, ObservedUnit]) -> bool:
     """Whether a service that has these units is started at boot; of one whose files are gone, it is taken to be."""
-    told = [unit.enabled for unit in units if unit.text is not None]
+    told = [
+        unit.enabled for name, unit in units.items() if unit.text is not None and "/" not in name
+    ]
     return "enabled" in told or not told
 
 
@@ -249,7 +251,7 @@ def as_it_was(observed: Observed, release: Release, like: Desired) -> Desired:
         like,
         release=release,
         active=units if runs else (),
-        enabled=units if was_enabled(own.values()) else (),
+        enabled=units if was_enabled(own) else (),
         spare=[*like.spare, *([like.id] if like.id else [])],
         secrets={name: secret.proven for name, secret in observed.secrets.items()},
     )

@@ -73,7 +73,8 @@ class Observed:
     told. ``secrets`` are those on the host by name. ``built`` says that the venv of
     the wanted release is there and whole, ``staged`` that the release is as well,
     ``claimed`` that the host has noted that the service is the role's, and
-    ``lacking`` are wanted accounts that the host does not have.
+    ``lacking`` are wanted accounts that the host does not have. ``commands`` are the
+    units of commands that people run, with the releases that these were started in.
     """
 
     units: Mapping[str, ObservedUnit] = field(default_factory=dict)
@@ -87,6 +88,7 @@ class Observed:
     staged: bool = True
     claimed: bool = True
     lacking: tuple[Account, ...] = ()
+    commands: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def running(self) -> list[str]:
@@ -98,7 +100,8 @@ class Observed:
 class Desired:
     """What a host should have of a service; without a ``release``, nothing that runs.
 
-    ``drop_ins`` are what this host adds to the release's units, and ``not_honoured``
+    ``drop_ins`` are what this host adds to the release's units, ``scripts`` what people
+    execute there, and ``not_honoured``
     the directives that it has no way to honour. ``active`` are the
     units that are to run and ``enabled`` those to be started at boot. ``keep``
     is how many releases that were in place stay, and ``spare`` are others that do.
@@ -108,6 +111,7 @@ class Desired:
 
     release: Release | None = None
     drop_ins: Mapping[str, str] = field(default_factory=dict)
+    scripts: Mapping[str, str] = field(default_factory=dict)
     not_honoured: Sequence[str] = ()
     active: Collection[str] = ()
     enabled: Collection[str] = ()
@@ -143,7 +147,8 @@ class Desired:
     @property
     def texts(self) -> dict[str, str]:
         """Everything that is to be installed, by name."""
-        return {**(self.release.units if self.release else {}), **self.drop_ins}
+        units = self.release.units if self.release else {}
+        return {**units, **self.drop_ins, **self.scripts}
 
 
 class Step(NamedTuple):
@@ -157,8 +162,8 @@ class Step(NamedTuple):
     stop       units
     disable    units
     set        the value of a secret
-    write      the file of a unit; ``text`` is the new one
-    remove     the file of a unit
+    write      the file of a unit, or a script; ``text`` is the new one
+    remove     the file of a unit, or a script
     reload     systemd's own view of the units
     reset      the count of failed starts of units
     start      units, or anew what already runs
@@ -290,8 +295,10 @@ class _Decision:
                 "distrust", [name for name in self._units if self._runs_from_ruins(name)]
             )
             yield Step("stage", (desired.release.id,))
+        commands = () if desired.release else observed.commands
         stopped = [name for name in self._units if self._has_to_stop(name)]
-        yield from self._many("stop", [name for name in stopped if not name.endswith(TARGET)])
+        ended = [name for name in stopped if not name.endswith(TARGET)]
+        yield from self._many("stop", [*ended, *commands])
         yield from self._many(
             "disable", [name for name in self._units if self._is_to_disable(name)]
         )
@@ -320,12 +327,16 @@ class _Decision:
             yield Step("record", (desired.release.id,), result)
 
     def lasting(self) -> set[str]:
-        """Releases that processes were started from which are neither stopped nor started anew."""
-        return {
+        """Releases that processes were started from which are neither stopped nor started anew.
+
+        Likewise those of commands, which end by themselves.
+        """
+        processes = {
             unit.release
             for name, unit in self._observed.units.items()
             if unit.release and name not in self._to_start and not self._has_to_stop(name)
         }
+        return processes.union(filter(None, self._observed.commands.values()))
 
     def _unit(self, name: str) -> ObservedUnit:
         return self._observed.units.get(name, ObservedUnit())

@@ -21,6 +21,7 @@ from ..errors import ServiceError
 from ..layout import UNIT_MARK, Layout
 from ..model import DELIVERY, Process
 from ..source import combined_digest
+from . import commands
 from .decide import Desired
 from .files import make_directory, read, write
 from .machine import Machine
@@ -121,7 +122,7 @@ print(json.dumps([name for name in asked if name in effects and not effects[name
 
 
 def on_this_host(layout: Layout, machine: Machine, desired: Desired) -> Desired:
-    """What is desired, with the drop-ins that this host needs for it."""
+    """What is desired, with the drop-ins that this host needs for it, and what runs commands there."""
     if desired.release is None:
         return desired
     drop_ins, lacking = {}, set[str]()
@@ -134,7 +135,12 @@ def on_this_host(layout: Layout, machine: Machine, desired: Desired) -> Desired:
         if found.refused or added:
             text = _text(layout, process, found.refused, added)
             drop_ins[DROP_IN.format(unit=process.unit)] = text
-    return replace(desired, drop_ins=drop_ins, not_honoured=tuple(sorted(lacking)))
+    main = desired.release.processes[0].unit
+    text = desired.release.units[main] + drop_ins.get(DROP_IN.format(unit=main), "")
+    of_commands = DROP_IN.format(unit=f"{layout.commands}.service")
+    drop_ins[of_commands] = commands.drop_in(layout, main, text)
+    scripts = {layout.run: commands.script(layout, desired.release.venv.python)}
+    return replace(desired, drop_ins=drop_ins, scripts=scripts, not_honoured=tuple(sorted(lacking)))
 
 
 class _Lacking(NamedTuple):

@@ -24,7 +24,9 @@ _SUFFIXES = (".service", ".socket", ".timer", ".target")
 
 
 def owner(name: str, text: str) -> str | None:
-    """Name of the service of the role whose unit this is, or None where it is somebody else's."""
+    """Name of the service of the role whose unit or script this is, or None where it is somebody else's."""
+    if text.startswith("#!"):
+        text = text.partition("\n")[2]
     if not text.startswith(UNIT_MARK):
         return None
     told = _SERVICE.match(text)
@@ -32,8 +34,9 @@ def owner(name: str, text: str) -> str | None:
 
 
 def own_units(layout: Layout) -> dict[str, str]:
-    """Texts of the units and drop-ins that the role installed for a service, by name."""
+    """Texts of the units, drop-ins and scripts that the role installed for a service, by name."""
     found = {}
+    candidates = [layout.run]
     for name in names(layout.units):
         if not name.startswith(layout.name):
             continue
@@ -43,11 +46,12 @@ def own_units(layout: Layout) -> dict[str, str]:
             ]
         else:
             files = [name] if name.endswith(_SUFFIXES) else []
-        for file in files:
-            # An empty file or a link to nowhere is a unit that an administrator masked.
-            text = None if os.path.islink(layout.unit(file)) else read(layout.unit(file))
-            if text and owner(file, text) == layout.name:
-                found[file] = text
+        candidates += files
+    for file in candidates:
+        # An empty file or a link to nowhere is a unit that an administrator masked.
+        text = None if os.path.islink(layout.unit(file)) else read(layout.unit(file))
+        if text and owner(file, text) == layout.name:
+            found[file] = text
     return found
 
 
@@ -129,6 +133,11 @@ def observe(layout: Layout, machine: Machine, desired: Desired | None = None) ->
         lacking=tuple(
             account for account in desired.accounts if not machine.accounts.exists(*account)
         ),
+        commands={
+            name: systemd.release_of(name, status)
+            for name, status in systemd.loaded(f"{layout.commands}*.service").items()
+            if status["ActiveState"] in BUSY
+        },
     )
 
 

@@ -217,17 +217,18 @@ def _name_problems(layout: Layout, noted: Record | None, observed: Observed) -> 
         whose = owner(name, read(path) or "") if path and os.path.lexists(path) else layout.name
         if whose != layout.name:
             said = f"of the service {whose}" if whose else f"that this role did not make, {path}"
+            way_out = "move it away" if "/" in name else "disable that unit and remove it"
             found.append(
-                f"{_naming(layout, name)}: the host has a {name} {said}; "
-                "take another name, or disable that unit and remove it"
+                f"{_naming(layout, name)}: the host has a {os.path.basename(name)} {said}; "
+                f"take another name, or {way_out}"
             )
     return found
 
 
 def _naming(layout: Layout, unit: str) -> str:
     """The variable by which a unit has its name."""
-    main = layout.process_of(unit.partition(".d/")[0]) == "main"
-    return "python_service_name" if main else "python_service_processes"
+    further = unit.startswith(f"{layout.name}-")
+    return "python_service_processes" if further else "python_service_name"
 
 
 def _is_used(path: str) -> bool:

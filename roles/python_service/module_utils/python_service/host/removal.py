@@ -101,9 +101,13 @@ class _Removal:
                 )
 
     def units(self) -> list[str]:
-        """Units that go."""
+        """Units and scripts that go."""
         units = self._observed.units.items()
         return [self._layout.unit(name) for name, unit in units if unit.text is not None]
+
+    def _scripts(self) -> list[str]:
+        """Those among them that lie in the service's directory."""
+        return [path for path in self.units() if os.path.dirname(path) == self._layout.base]
 
     def rest(self) -> list[str]:
         """What goes besides; nothing where nothing is left but what stays."""
@@ -260,16 +264,20 @@ class _Removal:
         """What is the role's in the service's directory, and the directory if that is all of it."""
         layout = self._layout
         links = (layout.current, temporary_name(layout.current))
+        new = temporary_name(layout.run)
         own = [
             *_with_directory(layout.releases, map(layout.release, staged(layout))),
             *_with_directory(layout.venvs, map(layout.venv, venvs(layout))),
             *(path for path in links if os.path.islink(path)),
+            *(path for path in [new] if os.path.isfile(path)),
             *(path for path in (layout.secrets, layout.old_secrets) if os.path.isdir(path)),
             *glob.glob(os.path.join(glob.escape(layout.base), ".incoming-*")),
         ]
         if not self._staying() and os.path.lexists(layout.history):
             own.append(layout.history)
-        others = set(names(layout.base)) - {os.path.basename(path) for path in own}
+        others = set(names(layout.base)) - {
+            os.path.basename(path) for path in own + self._scripts()
+        }
         if others or not os.path.isdir(layout.base) or os.path.ismount(layout.base):
             return own
         return [*own, layout.base]
@@ -277,7 +285,8 @@ class _Removal:
     def _others_files(self) -> Iterator[str]:
         """What others put into the service's directory."""
         layout = self._layout
-        own = {os.path.basename(path) for path in [*self._own_files(), layout.history]}
+        files = [*self._own_files(), *self._scripts(), layout.history]
+        own = {os.path.basename(path) for path in files}
         parts = {layout.releases: staged(layout), layout.venvs: venvs(layout)}
         parts[layout.base] = [*own, *map(os.path.basename, parts)]
         for directory, known in parts.items():

@@ -66,7 +66,7 @@ def _desired(layout: Layout, machine: Machine, wish: Rollback) -> Desired:
             f"release {target.id} needs {', '.join(lacking)} in {layout.secrets}, where it is no "
             "more; deploy it with python_service_secrets"
         )
-    enabled = was_enabled(observed.units.values())
+    enabled = was_enabled(observed.units)
     desired = on_this_host(
         layout,
         machine,

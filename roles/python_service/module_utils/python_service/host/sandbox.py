@@ -42,7 +42,9 @@ _PROCESS_ONLY = (
     "RestartSteps",
     "RuntimeMaxSec",
     "Sockets",
+    "StandardError",
     "StandardInput",
+    "StandardOutput",
     "SuccessExitStatus",
     "TimeoutAbortSec",
     "TimeoutSec",
@@ -65,7 +67,7 @@ class Sandbox:
         # No service has this name, since names hold no dot.
         self._unit = f"python_service.{unit.rpartition('.')[0]}.service"
         self._path = os.path.join(layout.transient_units, self._unit)
-        self._settings = [*_settings(text, unit)]
+        self._settings = [*settings(text, unit)]
         self._search = _search_path(text)
 
     @contextlib.contextmanager
@@ -104,7 +106,7 @@ class Sandbox:
         return f"ends {how} {status['ExecMainStatus']}: {words}"
 
 
-def _settings(text: str, unit: str) -> Iterator[str]:
+def settings(text: str, unit: str) -> Iterator[str]:
     """The lines of a unit's ``[Service]`` section that hold for a command as well."""
     yield "[Unit]"
     yield f"JoinsNamespaceOf={unit}"

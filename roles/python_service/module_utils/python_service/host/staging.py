@@ -93,7 +93,7 @@ def _group(release: Release, accounts: Accounts) -> int:
 
 def clean(layout: Layout) -> None:
     """Remove what a run that was cut off left behind."""
-    for path in (layout.new_unit, temporary_name(layout.current)):
+    for path in (layout.new_unit, *map(temporary_name, (layout.current, layout.run))):
         remove(path)
     for name in names(layout.base):
         if name.startswith(_INCOMING):

@@ -127,6 +127,9 @@ class Hands:
 
     def _write(self, step: Step) -> None:
         path = self._layout.unit(step.subjects[0])
+        if path == self._layout.run:
+            write(path, step.text, 0o755)
+            return
         if "/" in step.subjects[0]:  # a drop-in has a directory of its own
             make_directory(os.path.dirname(path))
         write(path, step.text, new=self._layout.new_unit)

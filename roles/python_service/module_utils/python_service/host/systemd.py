@@ -71,26 +71,15 @@ class Systemd:
 
     def status(self, units: Sequence[str]) -> dict[str, Status]:
         """Properties of units by their names, in one call."""
-        return self._properties(units, _PROPERTIES)
+        return dict(zip(units, _shown(units, len(units)))) if units else {}
 
     def times(self, units: Sequence[str]) -> dict[str, Status]:
         """Likewise what tells of the runs of jobs; times are in UTC."""
-        return self._properties(units, _RUNS)
+        return dict(zip(units, _shown(units, len(units), _RUNS)))
 
-    def _properties(self, units: Sequence[str], properties: Sequence[str]) -> dict[str, Status]:
-        if not units:
-            return {}
-        command = ["systemctl", "show", "--property", ",".join(properties), *units]
-        shown = run(command, {"TZ": "UTC"})
-        blocks = shown.stdout.strip("\n").split("\n\n")
-        if shown.returncode != 0 or len(blocks) != len(units):
-            raise ServiceError(f"systemctl show failed: {printable(shown.stderr.strip())}")
-        # Other characters that end a line for Python may be in what a service says of itself.
-        pairs = ((line.partition("=") for line in block.split("\n")) for block in blocks)
-        return {
-            unit: Status({name: value for name, _, value in block})
-            for unit, block in zip(units, pairs)
-        }
+    def loaded(self, pattern: str) -> dict[str, Status]:
+        """Properties of the units that systemd has in memory whose names match, by their names."""
+        return {status["Id"]: status for status in _shown([pattern])}
 
     def control(self, verb: str, units: Sequence[str] = ()) -> None:
         """``systemctl VERB UNIT…``; raises `ServiceError` where systemd refuses it.
@@ -246,6 +235,20 @@ def read_units(directory: str, names: Iterable[str]) -> dict[str, str]:
     """Texts of those of the named files in ``directory`` that are there."""
     texts = {name: read(os.path.join(directory, name)) for name in names}
     return {name: text for name, text in texts.items() if text is not None}
+
+
+def _shown(
+    names: Sequence[str], expected: int | None = None, properties: Sequence[str] = _PROPERTIES
+) -> list[Status]:
+    """What ``systemctl show`` tells of units, in the order of their names."""
+    command = ["systemctl", "show", "--property", ",".join(properties), *names]
+    shown = run(command, {"TZ": "UTC"})
+    blocks = [block for block in shown.stdout.strip("\n").split("\n\n") if block]
+    if shown.returncode != 0 or expected not in (None, len(blocks)):
+        raise ServiceError(f"systemctl show failed: {printable(shown.stderr.strip())}")
+    # Other characters that end a line for Python may be in what a service says of itself.
+    pairs = ((line.partition("=") for line in block.split("\n")) for block in blocks)
+    return [Status({name: value for name, _, value in block}) for block in pairs]
 
 
 def _messages(line: str, since: float) -> Iterator[str]:
