@@ -321,3 +321,72 @@ def test_a_file_of_variables_is_passed_on_purpose(
     assert host.check_output("cat /var/lib/dotenv/found") == "[False, 'its']"
     deploy.run("dotenv", program, unit_options=options, exclude=["!.env"]).succeeded()
     assert host.check_output("cat /var/lib/dotenv/found") == "[True, 'its']"
+
+
+#: Keeps what it was configured with, as it reads it when it starts.
+CONFIGURED = """
+import os, pathlib, signal, sys
+text = pathlib.Path(sys.argv[1]).read_text()
+if "bad" in text:
+    sys.exit("the configuration is bad")
+pathlib.Path(os.environ["STATE_DIRECTORY"], "read").write_text(text)
+signal.pause()
+"""
+
+
+def diffs(run: Any) -> list[dict[str, str]]:
+    return [diff for _, result in run.tasks for diff in result.get("diff", [])]
+
+
+def test_configuration_files_go_forward_and_back_with_their_release(
+    host: Host, deploy: Deployer, player: Player, service: Callable[[str], Service], tmp_path: Path
+) -> None:
+    template = tmp_path / "app.json.j2"
+
+    def run(text: str, *options: str) -> Any:
+        template.write_text(text)
+        return deploy.run(
+            "configured",
+            CONFIGURED,
+            "--diff",
+            *options,
+            command="python main.py ${CONFIGURATION_DIRECTORY}/conf/app.json",
+            health={"command": "/bin/sh -c 'test -r $CONFIGURATION_DIRECTORY/conf/app.json'"},
+            files={"conf/app.json": f"{{{{ lookup('ansible.builtin.template', '{template}') }}}}"},
+        )
+
+    def read() -> str:
+        return str(host.check_output("cat /var/lib/configured/read"))
+
+    one, two = '{"answer": 42}', '{"answer": 43}'
+    predicted = run('{"answer": {{ 6 * 7 }}}', "--check").succeeded()
+    assert not host.file("/opt/configured").exists
+    first = run('{"answer": {{ 6 * 7 }}}').succeeded()
+    assert diffs(predicted) == diffs(first)
+    name = "$CONFIGURATION_DIRECTORY/conf/app.json"
+    added = {"before_header": name, "after_header": name, "before": "", "after": one}
+    assert added in diffs(first)
+    assert read() == one
+
+    path = "/opt/configured/current/etc/conf/app.json"
+    assert host.check_output(f"stat --dereference --format '%U:%G %a' {path}") == (
+        "root:configured 640"
+    )
+    assert as_user(host, "configured", f"open({path!r})").rc == 0
+    assert as_user(host, "configured", f"open({path!r}, 'a')").rc != 0
+    assert as_user(host, "nobody", f"open({path!r})").rc != 0
+
+    main = service("configured")
+    before = main.pid
+    assert run(one).changed == []
+    assert main.pid == before
+    changed = run(two).succeeded()
+    assert {**added, "before": one, "after": two} in diffs(changed)
+    assert (main.pid != before, read()) == (True, two)
+
+    assert "the configuration is bad" in run('{"bad": true}').message
+    assert (host.check_output(f"cat {path}"), read()) == (two, two)
+    role = {"name": "python_service", "tasks_from": "rollback"}
+    tasks = [{"ansible.builtin.include_role": role}]
+    player.play(tasks, python_service_name="configured").succeeded()
+    assert (host.check_output(f"cat {path}"), read()) == (one, one)

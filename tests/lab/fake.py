@@ -17,6 +17,7 @@ from unittest import mock
 from lab.fake_systemd import FakeSystemd, Invocation, credentials_of, inodes_of
 from python_service.library import python_service_deploy
 from python_service.module_utils.python_service.archive import pack
+from python_service.module_utils.python_service.controller.configuration import source_of
 from python_service.module_utils.python_service.controller.secrets import packed
 from python_service.module_utils.python_service.errors import ServiceError
 from python_service.module_utils.python_service.host import builder, files, history, venv
@@ -107,17 +108,29 @@ class Program:
 
 
 def make_release(
-    host: FakeHost, name: str, *programs: Program, source: str = "1", venv_of: str = "a"
+    host: FakeHost,
+    name: str,
+    *programs: Program,
+    source: str = "1",
+    venv_of: str = "a",
+    files: str = "",
 ) -> Release:
-    """A release of these programs, of the source and the venv that these words stand for."""
+    """A release of these programs, and of the source, the venv and the files that these words stand for."""
     host.services.add(name)
     layout = host.layout(name)
     digest = host.source(source).digest
+    configuration = host.configuration(files)
     made_from = Venv(combined_digest([venv_of])[:12], "/usr/bin/python3")
     nameless = _processes(layout, programs, made_from, "")
     words = [repr(program) for program in programs]
-    release = combined_digest([digest, made_from.id, *words, *nameless])[:12]
+    release = combined_digest([digest, configuration, made_from.id, *words, *nameless])[:12]
     units = _processes(layout, programs, made_from, release)
+    if configuration:
+        line = f"Environment=CONFIGURATION_DIRECTORY={layout.etc(release)}\n"
+        units = {
+            unit: text.replace("WorkingDirectory=", f"{line}WorkingDirectory=")
+            for unit, text in units.items()
+        }
     processes = tuple(
         Process(
             unit=f"{_stem(name, program)}.service",
@@ -131,7 +144,7 @@ def make_release(
         for program in programs
     )
     origin = {"created": "2026-01-01T00:00:00+00:00", "by": "me@here", "revision": None}
-    return Release(release, digest, made_from, False, units, processes, origin)
+    return Release(release, digest, made_from, False, units, processes, origin, files=configuration)
 
 
 def _stem(name: str, program: Program) -> str:
@@ -200,6 +213,8 @@ class FakeHost:
         self.unbuildable: dict[str, str] = {}
         #: Names of the services that releases were made for.
         self.services: set[str] = set()
+        #: Texts of configuration files by path, by the digest of all.
+        self.configurations: dict[str, dict[str, str]] = {"": {}}
         #: What the last removal said of what stays.
         self.warnings: list[str] = []
 
@@ -216,14 +231,22 @@ class FakeHost:
             (directory / "main.py").write_text(f"print({word!r})\n")
         return scan(str(directory))
 
+    def configuration(self, word: str) -> str:
+        """The digest of the configuration files that a word stands for; an empty one for none."""
+        texts = {"app.toml": f"{word}\n", "conf/log.ini": ""} if word else {}
+        digest = source_of(texts).digest if texts else ""
+        self.configurations[digest] = texts
+        return digest
+
     def archive(self, release: Release) -> str:
         """What the action sends: the parts of a release."""
-        path = Path(self.controller, f"{release.source}.tar.gz")
+        path = Path(self.controller, f"{release.source}-{release.files}.tar.gz")
         if not path.exists():
             sources = [scan(path) for path in glob.glob(f"{self.controller}/source-*")]
             (found,) = [source for source in sources if source.digest == release.source]
+            texts = self.configurations[release.files]
             with path.open("wb") as file:
-                pack({"app": found}, {}, file)
+                pack({"app": found}, {f"etc/{name}": text for name, text in texts.items()}, file)
         return str(path)
 
     # What the modules do
@@ -252,7 +275,7 @@ class FakeHost:
             "keep_releases": keep,
             "secrets": packed(secrets or {}),
             "by": by,
-            "source_diff": [],
+            "files_diff": [],
             "archive": self.archive(release),
         }
         return python_service_deploy.deploy(given, check, self.machine)
@@ -380,9 +403,21 @@ class FakeHost:
         return (
             os.path.isdir(app)
             and scan(app).digest == release.source
+            and self._finds_files(release, invocation)
             and invocation.text.command[0].startswith(f"{venvs}/")
             and invocation.inodes == inodes_of(invocation.text)
         )
+
+    @staticmethod
+    def _finds_files(release: Release, invocation: Invocation) -> bool:
+        """Whether an invocation finds the configuration files of a release, where that has some."""
+        prefix = "CONFIGURATION_DIRECTORY="
+        found = [
+            scan(line[len(prefix) :]).digest
+            for line in invocation.text["Environment"]
+            if line.startswith(prefix) and os.path.isdir(line[len(prefix) :])
+        ]
+        return found == ([release.files] if release.files else [])
 
     def leftovers(self, name: str) -> list[str]:
         """Files of runs that were cut off; what is in /run is gone after a boot."""

@@ -57,7 +57,7 @@ class ActionModule(ServiceAction):
         if not self._task.check_mode:
             return self._deploy(given, variables)
         outcome = given["outcome"]
-        return {**outcome, "diff": [*given["source_diff"], *outcome["diff"]]}
+        return {**outcome, "diff": [*given["files_diff"], *outcome["diff"]]}
 
     def _deploy(self, given: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         arguments = self.arguments("main", variables)
@@ -72,7 +72,7 @@ class ActionModule(ServiceAction):
         options = {
             **deploy_options(planned, arguments),
             "by": given["by"],
-            "source_diff": given["source_diff"],
+            "files_diff": given["files_diff"],
         }
         if stages(given["outcome"]):
             options["archive"] = self._send(planned, given)

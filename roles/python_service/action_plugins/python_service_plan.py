@@ -11,10 +11,10 @@ try:
     from ..module_utils.python_service.controller.contents import python_problem
     from ..module_utils.python_service.controller.hardening import isolation_warnings
     from ..module_utils.python_service.controller.plan import (
+        files_diff,
         gathers,
         look_options,
         plan,
-        source_diff,
         stages,
     )
     from ..module_utils.python_service.controller.secrets import secret_warnings
@@ -35,10 +35,10 @@ except ImportError:
     from ansible.module_utils.python_service.controller.contents import python_problem
     from ansible.module_utils.python_service.controller.hardening import isolation_warnings
     from ansible.module_utils.python_service.controller.plan import (
+        files_diff,
         gathers,
         look_options,
         plan,
-        source_diff,
         stages,
     )
     from ansible.module_utils.python_service.controller.secrets import secret_warnings
@@ -55,7 +55,7 @@ class ActionModule(ServiceAction):
     (whether there is something to do; if not, ``release`` and ``previous`` stand
     beside the plan, with ``not_honoured`` and ``processes``). Where the service is to be absent, ``remove_data``.
     Otherwise ``release`` (its id), ``requirements`` (where they come from),
-    ``outcome`` (what the deploy would return), ``source_diff``, ``python`` (the
+    ``outcome`` (what the deploy would return), ``files_diff``, ``python`` (the
     service's interpreter), ``lacks_venv`` (whether the venv is to be built), ``slow``
     (whether pip has to run) and ``gatherer`` (the interpreter that gathers wheels
     here, or nothing). Ansible shows all of it, so nothing secret is in it.
@@ -80,7 +80,7 @@ class ActionModule(ServiceAction):
         gatherer = ""
         if gathers(planned, found):
             gatherer = find_interpreter(interpreter_from_json(python), self.cache)
-        changed = source_diff(planned.contents, found["changes"]) if self._task.diff else []
+        changed = files_diff(planned.contents, found["changes"]) if self._task.diff else []
         outcome = found["outcome"]
         made = {
             **known,
@@ -89,7 +89,7 @@ class ActionModule(ServiceAction):
             "release": planned.release.id,
             "requirements": message(planned.contents.said),
             "outcome": outcome,
-            "source_diff": changed,
+            "files_diff": changed,
             "python": python,
             "lacks_venv": found.get("lacks_venv", False),
             "gatherer": gatherer,

@@ -61,8 +61,8 @@ options:
     description: Who deploys, for the history, and for others who find the service locked.
     type: str
     required: true
-  source_diff:
-    description: What the release changes in the files of the source, as a diff shows it.
+  files_diff:
+    description: What the release changes in its source and configuration files, as a diff shows it.
     type: list
     elements: dict
     default: []
@@ -126,7 +126,7 @@ from ..module_utils.python_service.layout import Layout
 OPTIONS = {
     **DEPLOY_OPTIONS,
     "by": {"type": "str", "required": True},
-    "source_diff": {"type": "list", "elements": "dict", "default": []},
+    "files_diff": {"type": "list", "elements": "dict", "default": []},
     "archive": {"type": "path"},
 }
 
@@ -140,7 +140,7 @@ def deploy(given: Mapping[str, Any], check: bool, machine: Machine | None = None
     with locked(layout, given["by"]):
         request = Request("deploy", given["by"], given["archive"])
         facts = activate(layout, machine, desired, request).facts()
-    return {**facts, "diff": [*given["source_diff"], *facts["diff"]]}
+    return {**facts, "diff": [*given["files_diff"], *facts["diff"]]}
 
 
 def main() -> None:

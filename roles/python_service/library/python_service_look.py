@@ -51,7 +51,9 @@ options:
     type: str
     required: true
   files:
-    description: Digests of the new source's files by path, to be compared with the active ones.
+    description:
+      - Digests of the new release's files by path, to be compared with the active ones.
+        Those of the source are in C(app), configuration files in C(etc).
     type: dict
 author: the python_service authors
 """
@@ -94,7 +96,9 @@ outcome:
   type: dict
   returned: success
 changes:
-  description: What C(files) would change, as C(added), C(changed), C(removed) and C(texts).
+  description:
+    - What C(files) would change in C(app) and C(etc), as C(added), C(changed), C(removed)
+      and C(texts) of each.
   type: dict
   returned: when C(files) is given
 """

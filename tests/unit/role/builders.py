@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from python_service.module_utils.python_service.controller.contents import Contents
@@ -15,7 +17,7 @@ from python_service.module_utils.python_service.source import FILE, Entry, Sourc
 
 ORIGIN = {"created": "2026-01-02T03:04:05+00:00", "by": "me@here", "revision": None}
 #: What a release is made of, as `release` takes it beside the variables.
-MADE_OF = ("code", "handler", "requirements", "wheelhouse", "project")
+MADE_OF = ("code", "handler", "requirements", "wheelhouse", "project", "files")
 
 
 def given(*left_out: str, **changes: Any) -> dict[str, Any]:
@@ -40,13 +42,14 @@ def source(*names: str, content: str = "digest") -> Source:
     return Source("/srv/demo", tuple(Entry(name, FILE, name == "run", content) for name in names))
 
 
-def contents(
+def contents(  # noqa: PLR0913 - what a release is made of
     *names: str,
     code: str = "digest",
     handler: str = "digest",
     requirements: tuple[str, ...] = (),
     wheelhouse: str | None = None,
     project: Project | None = None,
+    files: Mapping[str, str] = MappingProxyType({}),
 ) -> Contents:
     """What a release is made of; ``code``, ``handler`` and ``wheelhouse`` stand for their digests."""
     return Contents(
@@ -56,6 +59,7 @@ def contents(
         wheelhouse=source("a.whl", content=wheelhouse) if wheelhouse else None,
         handler=source("h.py", content=handler),
         pip=Pip(projects=("app",) if project else ()),
+        files=files,
     )
 
 

@@ -429,9 +429,10 @@ def test_under_mitogen_nothing_is_slow_since_its_background_never_ends(
 
 def test_the_diff_of_the_source_is_made_where_it_is_asked_for(playbook: Playbook) -> None:
     changes = {"added": ["main.py"], "changed": [], "removed": [], "texts": {}}
-    playbook.host.answers["python_service_look"] = {**NEW_HOST, "changes": changes}
-    assert playbook.plan(diff=False)["source_diff"] == []
-    (listed,) = playbook.plan(diff=True)["source_diff"]
+    both = {"app": changes, "etc": {**changes, "added": []}}
+    playbook.host.answers["python_service_look"] = {**NEW_HOST, "changes": both}
+    assert playbook.plan(diff=False)["files_diff"] == []
+    (listed,) = playbook.plan(diff=True)["files_diff"]
     assert listed["prepared"].endswith("+ main.py\n")
     assert [call["files"] is None for _, call in playbook.host.calls] == [True, False]
 
@@ -449,7 +450,7 @@ def test_a_new_release_is_sent_and_deployed(playbook: Playbook) -> None:
     planned = playbook.plan()
     answer = {"changed": True, "diff": [{"prepared": "a"}, {"prepared": "b"}]}
     playbook.host.answers["python_service_deploy"] = answer
-    planned["source_diff"] = [{"prepared": "a"}]
+    planned["files_diff"] = [{"prepared": "a"}]
     assert playbook.run("python_service_deploy", {"plan": planned}) == answer
     module, options = playbook.host.calls[-1]
     assert module == "python_service_deploy"
@@ -459,7 +460,7 @@ def test_a_new_release_is_sent_and_deployed(playbook: Playbook) -> None:
     assert {"app/main.py", "handler/systemd_handler/__init__.py"} <= playbook.host.sent
     assert not Path(options["archive"]).exists()  # it is taken away with the task
     # The host gives it back: of a task in the background nothing else comes back.
-    assert options["source_diff"] == [{"prepared": "a"}]
+    assert options["files_diff"] == [{"prepared": "a"}]
     assert playbook.host.asynchronous[-1] == 0
 
 
@@ -606,7 +607,7 @@ def test_a_deploy_says_what_is_open_in_the_sandbox(playbook: Playbook) -> None:
 
 def test_check_mode_says_what_a_deploy_would_return_and_makes_no_call(playbook: Playbook) -> None:
     planned = playbook.plan(check_mode=True)
-    planned["source_diff"] = [{"prepared": "a"}]
+    planned["files_diff"] = [{"prepared": "a"}]
     result = playbook.run("python_service_deploy", {"plan": planned}, check_mode=True)
     assert result["changed"]
     assert result["steps"] == NEW_HOST["outcome"]["steps"]

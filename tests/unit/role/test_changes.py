@@ -1,10 +1,11 @@
-"""What a new source changes in the one that is active, as the host tells it."""
+"""What a release changes in the files of the active one, as the host tells it."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,8 +31,12 @@ def wanted(source: Path) -> dict[str, str]:
     return {path: entry.content for path, entry in scan(str(source)).files.items()}
 
 
+def changes_of_source(layout: Layout, files: dict[str, str]) -> dict[str, Any]:
+    return changes(layout, {"app": files})["app"]
+
+
 def test_the_same_source_changes_nothing(layout: Layout, tree: Path) -> None:
-    found = changes(layout, wanted(tree))
+    found = changes_of_source(layout, wanted(tree))
     assert found == {"added": [], "changed": [], "removed": [], "texts": {}}
 
 
@@ -42,7 +47,7 @@ def test_changes_are_told_by_their_kinds_and_with_what_was_there(
     (tree / "main.py").write_text("print(1)\n")
     (tree / "package" / "data").unlink()
     (tree / "not-utf8-\udcff").write_text("other")
-    found = changes(layout, wanted(tree))
+    found = changes_of_source(layout, wanted(tree))
     json.dumps(found, ensure_ascii=False).encode()
     assert found["added"] == ["new.py"]
     assert found["changed"] == ["main.py", "not-utf8-\\udcff"]
@@ -55,7 +60,8 @@ def test_changes_are_told_by_their_kinds_and_with_what_was_there(
 
 
 def test_on_a_new_host_everything_is_added(tmp_path: Path, tree: Path) -> None:
-    found = changes(Layout("/opt", "demo", str(tmp_path / "host")), wanted(tree))
+    layout = Layout("/opt", "demo", str(tmp_path / "host"))
+    found = changes_of_source(layout, wanted(tree))
     assert set(found["added"]) == set(wanted(tree))
     assert found["texts"] == {}
 
@@ -64,6 +70,20 @@ def test_texts_are_given_of_the_first_few(layout: Layout) -> None:
     app = Path(layout.app("0123456789ab"))
     for number in range(MOST_FILES + 5):
         (app / f"{number:03}.py").touch()
-    found = changes(layout, {})
+    found = changes_of_source(layout, {})
     assert len(found["removed"]) > MOST_FILES
     assert len(found["texts"]) == MOST_FILES
+
+
+def test_configuration_files_are_told_apart_from_the_source(layout: Layout, tree: Path) -> None:
+    etc = Path(layout.etc("0123456789ab"), "conf")
+    etc.mkdir(parents=True)
+    (etc / "main.py").write_text("workers = 1\n")
+    found = changes(layout, {"app": wanted(tree), "etc": {"conf/main.py": "x", "app.toml": "x"}})
+    assert found["app"] == {"added": [], "changed": [], "removed": [], "texts": {}}
+    assert found["etc"] == {
+        "added": ["app.toml"],
+        "changed": ["conf/main.py"],
+        "removed": [],
+        "texts": {"conf/main.py": "workers = 1\n"},
+    }

@@ -54,9 +54,11 @@ class Deploy:
     enabled: bool = True
     keep: int = 5
     secrets: tuple[tuple[str, str], ...] = ()
+    files: str = ""
 
     def release(self, host: FakeHost) -> Release:
-        return make_release(host, "demo", *self.programs, source=self.source, venv_of=self.venv)
+        made_of = {"source": self.source, "venv_of": self.venv, "files": self.files}
+        return make_release(host, "demo", *self.programs, **made_of)
 
     def __call__(self, host: FakeHost) -> Any:
         return host.deploy(self.release(host), **self.how)
@@ -143,6 +145,7 @@ NEXT = Deploy((MAIN,), source="2")
 THIRD = Deploy((MAIN,), source="3", venv="b", keep=1)
 FOURTH = Deploy((MAIN,), source="4")
 FIFTH = Deploy((MAIN,), source="5")
+CONFIGURED = Deploy((MAIN, WORKER), files="1")
 KEYED = Deploy((Program(secrets=("key", "token")), WORKER), secrets=(("key", "1"), ("token", "t")))
 TURNED = replace(KEYED, secrets=(("key", "2"), ("token", "t")))
 MISTYPED = replace(KEYED, secrets=(("key", "wrong"), ("token", "t")))
@@ -195,6 +198,14 @@ CHANGES = [
     Change("a rollback over several", (SMALL, NEXT, FOURTH, FIFTH), back_to_next, NEXT),
     Change("a damaged venv", (SMALL, damage), SMALL, SMALL),
     Change("a unit edited by hand", (SMALL, edit), SMALL, SMALL),
+    Change("other files", (CONFIGURED,), (_ := replace(CONFIGURED, files="2")), _),
+    Change(
+        "a bad upgrade with other files",
+        (CONFIGURED,),
+        Deploy((BAD, WORKER), files="2"),
+        CONFIGURED,
+        fails=True,
+    ),
     Change("a changed secret", (KEYED,), TURNED, TURNED),
     Change("a changed secret that is wrong", (KEYED,), MISTYPED, KEYED, fails=True),
     Change(

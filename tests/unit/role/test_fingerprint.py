@@ -40,6 +40,7 @@ STARTED = [
     {"network": "localhost"},
     {"allow": ["jit"]},
     {"writable": ["/srv/data"]},
+    {"files": {"app.toml": ""}},
 ]
 #: Changes of how it is accepted.
 PROVEN = [
@@ -79,6 +80,27 @@ def test_acceptance_alone_makes_another_release_that_starts_the_same(
 )
 def test_what_a_host_does_with_a_release_is_no_part_of_it(changes: dict[str, Any]) -> None:
     assert release(**changes) == release()
+
+
+def test_configuration_files_are_others_when_a_path_or_a_text_changes() -> None:
+    files: list[dict[str, str]] = [
+        {"a": "1"},
+        {"a": "1\n"},
+        {"b": "1"},
+        {"b/a": "1"},
+        {"a": "1", "b": ""},
+        {"a": "", "b": "1"},
+    ]
+    found = [release(files=texts) for texts in files]
+    assert len({made.id for made in found}) == len(files)
+    assert len({made.fingerprint(UNIT) for made in found}) == len(files)
+    assert release(files={"b": "", "a": "1"}) == release(files=files[4])
+
+
+def test_a_release_of_before_has_no_configuration_files() -> None:
+    data = release_to_json(release())
+    del data["files"]
+    assert release_from_json(data) == release()
 
 
 def test_a_health_check_is_another_when_any_of_it_changes() -> None:
@@ -139,7 +161,12 @@ def test_a_venv_of_the_first_version_is_used_again() -> None:
 
 
 def test_a_release_is_the_same_after_a_way_as_json() -> None:
-    for made in (release(), release(health={"url": "http://127.0.0.1/"}), release(type="oneshot")):
+    for made in (
+        release(),
+        release(health={"url": "http://127.0.0.1/"}),
+        release(type="oneshot"),
+        release(files={"app.toml": "text"}),
+    ):
         assert release_from_json(json.loads(json.dumps(release_to_json(made)))) == made
 
 

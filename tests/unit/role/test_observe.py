@@ -79,7 +79,8 @@ class TestDeployed:
 
     @pytest.fixture
     def release(self, host: FakeHost) -> Release:
-        release = make_release(host, "demo", Program(), Program(name="web", socket="80"))
+        programs = (Program(), Program(name="web", socket="80"))
+        release = make_release(host, "demo", *programs, files="1")
         host.deploy(release)
         return release
 
@@ -104,7 +105,9 @@ class TestDeployed:
         assert observed.commands == {unit: release.id}
         assert unit not in observed.units
 
-    @pytest.mark.parametrize("part", ["release.json", "app", "units/demo.service", "venv", "mark"])
+    @pytest.mark.parametrize(
+        "part", ["release.json", "app", "etc", "units/demo.service", "venv", "mark"]
+    )
     def test_what_is_taken_away_makes_neither_it_nor_what_runs_from_it_trusted(
         self, host: FakeHost, release: Release, part: str
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path
@@ -14,9 +15,9 @@ from python_service.module_utils.python_service.controller.contents import Conte
 from python_service.module_utils.python_service.controller.plan import (
     MOST_LISTED,
     deploy_options,
+    files_diff,
     look_options,
     plan,
-    source_diff,
 )
 from python_service.module_utils.python_service.controller.run_cache import RunCache
 from python_service.module_utils.python_service.controller.secrets import packed
@@ -47,6 +48,10 @@ def asked(src: Path | str, **changes: Any) -> dict[str, Any]:
 
 def of(source: Source | None) -> Contents:
     return Contents(source, None, (), None, Source("", ()))
+
+
+def source_diff(source: Source | None, changes: dict[str, Any]) -> list[dict[str, str]]:
+    return files_diff(of(source), {"app": changes, "etc": NOTHING})
 
 
 def git(directory: Path, *words: str) -> str:
@@ -145,7 +150,10 @@ def test_the_host_is_told_the_files_only_for_a_diff(src: Path, cache: RunCache) 
     assert look_options(planned, given, diff=False)["files"] is None
     (src / "empty").mkdir()
     (entry,) = scan(str(src / "main.py")).entries
-    assert look_options(planned, given, diff=True)["files"] == {"main.py": entry.content}
+    assert look_options(planned, given, diff=True)["files"] == {
+        "app": {"main.py": entry.content},
+        "etc": {},
+    }
 
 
 def test_what_the_host_is_told_is_json_whatever_the_files_are_called(
@@ -154,16 +162,19 @@ def test_what_the_host_is_told_is_json_whatever_the_files_are_called(
     given = asked(tree)
     options = look_options(plan(given, "me@here", cache), given, diff=True)
     json.dumps(options, ensure_ascii=False).encode()
-    assert "not-utf8-\\udcff" in options["files"]
+    assert "not-utf8-\\udcff" in options["files"]["app"]
 
 
 def test_a_program_without_a_source_has_no_files(cache: RunCache) -> None:
     given = asked("", command="demo", requirements=["demo"])
-    assert look_options(plan(given, "me@here", cache), given, diff=True)["files"] == {}
+    assert look_options(plan(given, "me@here", cache), given, diff=True)["files"] == {
+        "app": {},
+        "etc": {},
+    }
 
 
 def test_nothing_changed_is_no_diff(src: Path) -> None:
-    assert source_diff(of(scan(str(src))), NOTHING) == []
+    assert source_diff(scan(str(src)), NOTHING) == []
 
 
 def test_the_diff_lists_the_files_and_shows_what_is_text(tree: Path) -> None:
@@ -180,7 +191,7 @@ def test_the_diff_lists_the_files_and_shows_what_is_text(tree: Path) -> None:
             "old.so": None,
         },
     }
-    listed, *texts = source_diff(of(scan(str(tree))), found)
+    listed, *texts = source_diff(scan(str(tree)), found)
     assert listed["prepared"].splitlines() == [
         "files (+ added, ~ changed, - removed)",
         *("+ run", "~ main.py", "~ not-utf8-\\udcff", "~ package/data", "- old.py", "- old.so"),
@@ -199,20 +210,53 @@ def test_the_diff_lists_the_files_and_shows_what_is_text(tree: Path) -> None:
 def test_no_name_of_a_file_reaches_the_output_as_it_is() -> None:
     name = "\udcff\x1b[2J"
     found = {**NOTHING, "removed": [name, "a"], "texts": {name: "x", "a\udcff": None}}
-    shown = json.dumps(source_diff(of(None), found), ensure_ascii=False)
+    shown = json.dumps(source_diff(None, found), ensure_ascii=False)
     assert shown.encode()
     assert "\\\\udcff\\\\x1b[2J" in shown
 
 
 def test_a_source_that_is_gone_is_shown_as_removed() -> None:
     found = {**NOTHING, "removed": ["main.py"], "texts": {"main.py": "print()\n"}}
-    _, shown = source_diff(of(None), found)
+    _, shown = source_diff(None, found)
     assert (shown["before"], shown["after"]) == ("print()\n", "")
 
 
 def test_a_long_list_says_how_many_more_there_are() -> None:
     found = {**NOTHING, "added": [f"{number}.py" for number in range(MOST_LISTED + 3)]}
-    (listed,) = source_diff(of(None), found)
+    (listed,) = source_diff(None, found)
     lines = listed["prepared"].splitlines()
     assert len(lines) == MOST_LISTED + 2
     assert lines[-1] == "… and 3 more"
+
+
+def test_the_host_is_told_what_is_in_configuration_files(src: Path, cache: RunCache) -> None:
+    files = {"conf/a.toml": "1", "b": ""}
+    given = asked(src, files=files)
+    found = look_options(plan(given, "me@here", cache), given, diff=True)["files"]["etc"]
+    for path, text in files.items():
+        assert found[path] == hashlib.sha256(text.encode()).hexdigest()
+    assert len(found) == len(files)
+
+
+def test_the_diff_shows_configuration_files_before_and_after() -> None:
+    files = {"app.toml": "debug = false\n", "new/log.ini": "\x1b[2J\n", "long": "x" * 40_000}
+    etc = {
+        "added": ["long", "new/log.ini"],
+        "changed": ["app.toml"],
+        "removed": ["old"],
+        "texts": {"app.toml": "debug = true\n", "old": "gone\n"},
+    }
+    listed, *texts = files_diff(of(None)._replace(files=files), {"app": NOTHING, "etc": etc})
+    assert listed["prepared"].splitlines()[1:] == [
+        "+ $CONFIGURATION_DIRECTORY/long",
+        "+ $CONFIGURATION_DIRECTORY/new/log.ini",
+        "~ $CONFIGURATION_DIRECTORY/app.toml",
+        "- $CONFIGURATION_DIRECTORY/old",
+    ]
+    long, *shown = texts
+    assert long["prepared"].startswith("$CONFIGURATION_DIRECTORY/long: not shown")
+    assert [(text["after_header"], text["before"], text["after"]) for text in shown] == [
+        ("$CONFIGURATION_DIRECTORY/new/log.ini", "", "\\x1b[2J\n"),
+        ("$CONFIGURATION_DIRECTORY/app.toml", "debug = true\n", "debug = false\n"),
+        ("$CONFIGURATION_DIRECTORY/old", "gone\n", ""),
+    ]

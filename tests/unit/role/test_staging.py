@@ -9,15 +9,17 @@ import stat
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from lab.fake import FakeAccounts, ourselves
 
 from python_service.module_utils.python_service.archive import pack
+from python_service.module_utils.python_service.controller.configuration import source_of
 from python_service.module_utils.python_service.errors import ServiceError
 from python_service.module_utils.python_service.host import builder, python, venv
 from python_service.module_utils.python_service.host.releases import read_release
@@ -88,11 +90,11 @@ class Made:
         )
         return replace(found, **changes)  # type: ignore[arg-type]
 
-    def stage(self, release: Release) -> list[str]:
+    def stage(self, release: Release, etc: Mapping[str, str] = MappingProxyType({})) -> list[str]:
         archive = self.directory / "archive.tar.gz"
         sources = {part.name: scan(str(part), may_be_empty=True) for part in self.parts.iterdir()}
         with archive.open("wb") as file:
-            pack(sources, {}, file)
+            pack(sources, {f"etc/{path}": text for path, text in etc.items()}, file)
         return stage(self.layout, release, str(archive), FakeAccounts())
 
     def told(self) -> str:
@@ -126,6 +128,36 @@ def test_a_release_is_whole_and_for_its_service_alone_to_read(made: Made) -> Non
                 assert mode[4:6] == "r-", f"{path}: {mode}"
                 assert mode[8] == "-", f"{path}: {mode}"
                 assert mode[6] == "x" or not path.is_dir(), f"{path}: {mode}"
+
+
+FILES = {"conf/deeper/app.toml": "a = 1", "log.ini": ""}
+
+
+def test_its_configuration_files_are_for_its_service_alone_to_read(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = os.getegid() + 1
+    monkeypatch.setattr(FakeAccounts, "number", lambda *_: group)
+    units = {"demo.service": "Group=demo\n"}
+    made.stage(made.release(units=units, files=source_of(FILES).digest), FILES)
+    etc = Path(made.layout.etc(ID))
+    assert {
+        str(path.relative_to(etc)): path.read_text() for path in etc.rglob("*") if path.is_file()
+    } == FILES
+    for path in [etc, *etc.rglob("*")]:
+        mode = "drwxr-x---" if path.is_dir() else "-rw-r-----"
+        assert stat.filemode(path.stat().st_mode) == mode, path
+        assert path.stat().st_gid == group, path
+    assert read_release(made.layout, ID)
+
+
+def test_a_release_that_lost_them_is_made_anew(made: Made) -> None:
+    release = made.release(files=source_of(FILES).digest)
+    made.stage(release, FILES)
+    shutil.rmtree(made.layout.etc(ID))
+    assert read_release(made.layout, ID) is None
+    made.stage(release, FILES)
+    assert read_release(made.layout, ID)
 
 
 def test_a_venv_that_a_service_of_another_group_has_opens_for_both(made: Made) -> None:
@@ -332,7 +364,17 @@ class TestFailures:
 
     def test_a_source_that_arrived_otherwise(self, made: Made) -> None:
         words = self.error(made, made.release(source="another"))
-        assert words == "the source that arrived is not the one that was sent; deploy again"
+        assert words == "what arrived of the release is not what was sent; deploy again"
+
+    @pytest.mark.parametrize(
+        "arrived", [{}, {"log.ini": "b"}, {"log": ""}, {**FILES, "more": ""}], ids=str
+    )
+    def test_configuration_files_that_arrived_otherwise(
+        self, made: Made, arrived: dict[str, str]
+    ) -> None:
+        with pytest.raises(ServiceError, match="is not what was sent; deploy again"):
+            made.stage(made.release(files=source_of(FILES).digest), arrived)
+        assert not os.path.lexists(made.layout.release(ID))
 
     def test_a_program_that_nothing_brought(self, made: Made) -> None:
         program = os.path.join(made.layout.venv(VENV), "bin", "gunicorn")

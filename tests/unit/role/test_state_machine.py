@@ -57,6 +57,7 @@ wishes = st.fixed_dictionaries(
         "further": further,
         "source": st.sampled_from("12"),
         "venv": st.sampled_from("ab"),
+        "files": st.sampled_from(["", "1", "2"]),
     }
 )
 how = st.fixed_dictionaries(
@@ -133,9 +134,8 @@ class AnyOrder(RuleBasedStateMachine):
 
     def release(self, wish: dict[str, Any]) -> Release:
         programs = [wish["main"], *wish["further"]]
-        found = make_release(
-            self.host, "demo", *programs, source=wish["source"], venv_of=wish["venv"]
-        )
+        rest = {"source": wish["source"], "venv_of": wish["venv"], "files": wish["files"]}
+        found = make_release(self.host, "demo", *programs, **rest)
         return self.known.setdefault(found.id, found)
 
     def whole(self, name: str | None) -> Release | None:
@@ -301,7 +301,7 @@ class AnyOrder(RuleBasedStateMachine):
         os.unlink(self.layout.current)
 
     @precondition(lambda self: self.is_there() and bool(os.listdir(self.layout.releases)))
-    @rule(data=st.data(), part=st.sampled_from(["release.json", "app", "units", "venv"]))
+    @rule(data=st.data(), part=st.sampled_from(["release.json", "app", "etc", "units", "venv"]))
     def damage(self, data: Any, part: str) -> None:
         name = data.draw(st.sampled_from(sorted(os.listdir(self.layout.releases))))
         path = os.path.join(self.layout.release(name), part)

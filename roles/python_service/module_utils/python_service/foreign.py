@@ -21,7 +21,7 @@ _UNSAFE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 #: What stands before the @ of a URL: a name, a token, a password.
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/@'\"]+(?=@)")
 #: Characters of a secret that is not shown: a shorter one may be in any word.
-_SHORTEST_SECRET = 8
+SHORTEST_SECRET = 8
 _secrets: list[str] = []
 #: Bytes for the words that stand where something was cut out.
 _CUT = 64
@@ -30,7 +30,7 @@ _CUT = 64
 def hide(secrets: Iterable[str]) -> None:
     """Have nothing that passes through here show one of these from now on, nor a line of one."""
     lines = {line for secret in secrets for line in [secret, *secret.splitlines()]}
-    long = {line for line in lines if len(line) >= _SHORTEST_SECRET}
+    long = {line for line in lines if len(line) >= SHORTEST_SECRET}
     _secrets[:] = sorted(long.union(_secrets), key=len, reverse=True)  # one may hold another
 
 

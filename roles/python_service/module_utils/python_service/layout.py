@@ -159,6 +159,10 @@ class Layout(NamedTuple):
         """The source of a release, the working directory of its processes."""
         return os.path.join(self.release(release), "app")
 
+    def etc(self, release: str) -> str:
+        """The configuration files of a release."""
+        return os.path.join(self.release(release), "etc")
+
     def venv(self, venv: str) -> str:
         return os.path.join(self.venvs, venv)
 

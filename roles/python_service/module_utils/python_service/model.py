@@ -99,7 +99,8 @@ class Release:
     ``source`` is the digest of the source, ``project`` says that the source is
     installed as well, or projects beside it, ``units`` are texts by file name.
     ``beside`` is the digest of what is built with it: those projects, and the
-    version that it takes. ``origin`` is for people, outside the id: ``created``
+    version that it takes. ``files`` is that of its configuration files, empty
+    where there are none. ``origin`` is for people, outside the id: ``created``
     (ISO 8601, UTC), ``by`` (user@controller), ``revision`` (a commit) and
     ``requirements`` (where they came from).
     """
@@ -112,6 +113,7 @@ class Release:
     processes: tuple[Process, ...]
     origin: Mapping[str, Any]
     beside: str = ""
+    files: str = ""
 
     @property
     def secrets(self) -> set[str]:
@@ -121,7 +123,7 @@ class Release:
     def fingerprint(self, unit: str) -> str:
         """Digest of what a process of ``unit`` is started from; equal in releases that start the same."""
         parts = [self.source, self.venv.id, anonymous(self.units[unit])]
-        return combined_digest([*parts, self.beside] if self.beside else parts)
+        return combined_digest([*parts, *filter(None, [self.beside, self.files])])
 
 
 def anonymous(text: str) -> str:
@@ -154,6 +156,7 @@ def release_from_json(data: Mapping[str, Any]) -> Release:
         processes=tuple(_process(process) for process in data["processes"]),
         origin=dict(data["origin"]),
         beside=data.get("beside", ""),
+        files=data.get("files", ""),
     )
 
 

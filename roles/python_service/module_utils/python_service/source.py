@@ -228,6 +228,11 @@ def short_text(path: str) -> str | None:
     """A file's content if it is text and short enough to read, else None."""
     with open(path, "rb") as file:
         data = file.read(_MOST_BYTES + 1)
+    return readable(data)
+
+
+def readable(data: bytes) -> str | None:
+    """The content of a file if it is text and short enough to read, else None."""
     if len(data) > _MOST_BYTES or b"\0" in data:
         return None
     try:

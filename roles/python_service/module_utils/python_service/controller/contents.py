@@ -7,9 +7,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, NamedTuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -43,7 +44,8 @@ class Contents(NamedTuple):
     those that are installed with it. ``pip`` may hold passwords. ``said`` tells a person where the
     requirements come from, and ``python`` is a specifier of Pythons. ``warnings``
     say what of the source is left out that nobody asked for, and what will not work.
-    ``zipped`` is what a source says of itself that is one archive.
+    ``zipped`` is what a source says of itself that is one archive. ``files`` are texts of
+    configuration files by path.
     """
 
     source: Source | None
@@ -57,6 +59,7 @@ class Contents(NamedTuple):
     python: str = ""
     warnings: tuple[str, ...] = ()
     zipped: Zipped | None = None
+    files: Mapping[str, str] = MappingProxyType({})
 
     @property
     def scripts(self) -> frozenset[str]:
@@ -130,6 +133,7 @@ def gather(
             *(zipped_warnings(settings, zipped) if zipped else []),
         ),
         zipped=zipped,
+        files=settings.files,
     )
 
 
@@ -182,6 +186,7 @@ def pack_contents(contents: Contents, installer: str | None, archive: IO[bytes])
     texts = {
         f"requirements/{number}.txt": text for number, text in enumerate(contents.requirements)
     }
+    texts |= {f"etc/{path}": text for path, text in contents.files.items()}
     if contents.installs:
         texts["requirements/pip.json"] = json.dumps(asdict(contents.pip))
     pack(sources, texts, archive)

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..errors import ServiceError
 from ..foreign import printable
 from ..model import Release, release_to_json
-from ..source import short_text
+from ..source import Source, readable, short_text
+from .configuration import CONFIGURATION_DIRECTORY, source_of
 from .contents import Contents, gather
 from .release import describe, process_problems
 from .revision import revision
@@ -75,9 +76,13 @@ def deploy_options(planned: Plan, arguments: Mapping[str, Any]) -> dict[str, Any
 
 
 def look_options(planned: Plan, arguments: Mapping[str, Any], *, diff: bool) -> dict[str, Any]:
-    """What the module `python_service_look` is given; with ``diff``, the source's files as well."""
-    source = planned.contents.source
-    files = {path: entry.content for path, entry in source.files.items()} if source else {}
+    """What the module `python_service_look` is given; with ``diff``, the release's files as well."""
+    contents = planned.contents
+    sources = {"app": contents.source or Source("", ()), "etc": source_of(contents.files)}
+    files = {
+        part: {path: entry.content for path, entry in source.files.items()}
+        for part, source in sources.items()
+    }
     return {**deploy_options(planned, arguments), "files": files if diff else None}
 
 
@@ -97,28 +102,49 @@ def gathers(planned: Plan, found: Mapping[str, Any]) -> bool:
     )
 
 
-def source_diff(contents: Contents, changes: Mapping[str, Any]) -> list[dict[str, str]]:
-    """What Ansible shows of the source's changes: a list of files, then the texts of some."""
+def files_diff(contents: Contents, changes: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What Ansible shows of changes in the source and in the configuration files.
+
+    For each of them a list of files, then the texts of some.
+    """
+    source, etc = contents.source, changes["etc"]
+
+    def of_source(path: str) -> str | None:
+        return short_text(os.path.join(source.root, source.files[path].path)) if source else None
+
+    # A new one is shown as well, since it is what templates have made.
+    new = dict.fromkeys(etc["added"][:MOST_LISTED], "")
+    etc = {**etc, "texts": {**new, **etc["texts"]}}
+    return [
+        *_diff("", changes["app"], of_source),
+        *_diff(
+            f"${CONFIGURATION_DIRECTORY}/",
+            etc,
+            lambda path: readable(contents.files[path].encode()),
+        ),
+    ]
+
+
+def _diff(
+    where: str, changes: Mapping[str, Any], after: Callable[[str], str | None]
+) -> Iterator[dict[str, str]]:
+    """The changes below one directory; ``after`` is the new text of a file, where it is one to show."""
     listed = [
-        f"{sign} {printable(path)}"
+        f"{sign} {where}{printable(path)}"
         for sign, kind in (("+", "added"), ("~", "changed"), ("-", "removed"))
         for path in changes[kind]
     ]
     if not listed:
-        return []
+        return
     more = len(listed) - MOST_LISTED
     if more > 0:
         listed[MOST_LISTED:] = [f"… and {more} more"]
-    shown = [{"prepared": "\n".join(["files (+ added, ~ changed, - removed)", *listed]) + "\n"}]
-    for path, before in changes["texts"].items():
-        name = printable(path)
-        after: str | None = ""
-        if path in changes["changed"] and contents.source:
-            source = contents.source
-            after = short_text(os.path.join(source.root, source.files[path].path))
-        if before is None or after is None:
-            shown.append({"prepared": f"{name}: not shown, since it is long or no text\n"})
+    yield {"prepared": "\n".join(["files (+ added, ~ changed, - removed)", *listed]) + "\n"}
+    for path, old in changes["texts"].items():
+        name = f"{where}{printable(path)}"
+        new = "" if path in changes["removed"] else after(path)
+        if old is None or new is None:
+            yield {"prepared": f"{name}: not shown, since it is long or no text\n"}
         else:
-            texts = {"before": printable(before), "after": printable(after)}
-            shown.append({"before_header": name, "after_header": name, **texts})
-    return shown
+            texts = {"before": printable(old), "after": printable(new)}
+            yield {"before_header": name, "after_header": name, **texts}

@@ -36,6 +36,17 @@ def line_problems(name: str, value: str, where: str = "") -> Iterator[str]:
         yield problem(name, f"{where}contains {what}, which a unit cannot; leave it out")
 
 
+def is_binary(value: Any) -> bool:
+    """Whether a value is bytes, or a text that stands for bytes that are none."""
+    if isinstance(value, (bytes, bytearray)):
+        return True
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def kind_of(value: Any) -> str:
     """What a value is, for a person who wrote YAML."""
     if value is None:

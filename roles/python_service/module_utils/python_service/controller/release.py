@@ -18,6 +18,7 @@ from typing import Any
 from ..model import Process, Release, Venv
 from ..source import FILE, Entry, Source, combined_digest
 from .commands import programs_of, words_of
+from .configuration import CONFIGURATION_DIRECTORY, source_of
 from .contents import Contents
 from .pip_options import anonymous
 from .problems import named, problem
@@ -48,7 +49,8 @@ def describe(settings: Settings, contents: Contents, origin: Mapping[str, Any]) 
     processes = [asdict(process) for process in _processes(settings, contents, "", venv)]
     proofs = json.dumps(processes, sort_keys=True)
     beside = _beside(contents)
-    parts = [source, venv.id, *nameless, *nameless.values(), proofs, *filter(None, [beside])]
+    files = source_of(contents.files).digest if contents.files else ""
+    parts = [source, venv.id, *nameless, *nameless.values(), proofs, *filter(None, [beside, files])]
     release = combined_digest(parts)[:ID_LENGTH]
     return Release(
         id=release,
@@ -59,6 +61,7 @@ def describe(settings: Settings, contents: Contents, origin: Mapping[str, Any]) 
         processes=_processes(settings, contents, release, venv),
         origin=origin,
         beside=beside,
+        files=files,
     )
 
 
@@ -160,13 +163,17 @@ def _program(
 
 
 def _paths(settings: Settings, contents: Contents, release: str, venv: Venv) -> dict[str, str]:
-    """Variables that lead to the release's own programs and packages."""
+    """Variables that lead to the release's own programs, packages and configuration files."""
     layout = settings.layout
     path = [os.path.join(layout.venv(venv.id), "bin"), *_SYSTEM_PATH]
-    if not contents.pip.projects:
-        return {"PATH": ":".join(path)}
-    lib = os.path.join(layout.release(release), "lib")
-    return {"PATH": ":".join([os.path.join(lib, "bin"), *path]), "PYTHONPATH": lib}
+    paths = {}
+    if contents.pip.projects:
+        lib = os.path.join(layout.release(release), "lib")
+        path.insert(0, os.path.join(lib, "bin"))
+        paths["PYTHONPATH"] = lib
+    if contents.files:
+        paths[CONFIGURATION_DIRECTORY] = layout.etc(release)
+    return {"PATH": ":".join(path), **paths}
 
 
 def _processes(

@@ -18,7 +18,7 @@ from typing import Any
 from ..source import FILE
 from .commands import VARIABLE, words_of
 from .contents import Contents
-from .problems import kind_of, problem
+from .problems import is_binary, kind_of, problem
 from .settings import ProcessSettings, Settings, items_of
 from .zipped import interpreter_of
 
@@ -39,9 +39,7 @@ def secret_problems(arguments: Mapping[str, Any]) -> Iterator[str]:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             said = f"{name!r} cannot name a file; write letters, digits and . _ -, at most 255"
             yield problem("secrets", said)
-        elif isinstance(value, (bytes, bytearray)) or (
-            isinstance(value, str) and _is_binary(value)
-        ):
+        elif is_binary(value):
             said = f"{name} is no text; write it in Base64, and have the program decode it"
             yield problem("secrets", said)
         elif isinstance(value, bool) or not isinstance(value, (str, int, float)):
@@ -58,15 +56,6 @@ def secret_problems(arguments: Mapping[str, Any]) -> Iterator[str]:
         yield from (
             problem("secret_environment", said) for said in _variable_problems(name, arguments)
         )
-
-
-def _is_binary(value: str) -> bool:
-    """Whether a text stands for bytes that are none."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def credential_problems(arguments: Mapping[str, Any]) -> Iterator[str]:

@@ -60,7 +60,7 @@ class ProcessSettings:
 class Settings:
     """What is asked for of a service; see meta/argument_specs.yml for the variables.
 
-    ``src``, ``wheelhouse`` and ``requirements``, where that is the path of a
+    ``files`` are texts by path. ``src``, ``wheelhouse`` and ``requirements``, where that is the path of a
     file, are absolute; ``directory`` is what paths in a list of requirements
     are relative to.
     """
@@ -69,6 +69,7 @@ class Settings:
     description: str
     src: str | None
     exclude: Sequence[str]
+    files: Mapping[str, str]
     requirements: str | Sequence[str]
     require_hashes: bool
     wheelhouse: str | None
@@ -101,6 +102,7 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
         description=arguments["description"],
         src=arguments.get("src"),
         exclude=arguments["exclude"],
+        files={path: str(value) for path, value in arguments["files"].items()},
         requirements=arguments["requirements"] or [],
         require_hashes=arguments["require_hashes"],
         wheelhouse=arguments.get("wheelhouse"),

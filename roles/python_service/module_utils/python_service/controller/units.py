@@ -45,7 +45,7 @@ def service_unit(
     """The text of a process's unit.
 
     ``program`` is the path that the first word of the command stands for, and
-    ``paths`` are variables that lead to the release's own programs and packages.
+    ``paths`` are variables that lead to what the release brings.
     """
     state, cache, _ = settings.layout.data
     own = process.unit_options.get("Service", {})

@@ -28,6 +28,7 @@ from .commands import (
     specifier_problem,
     words_of,
 )
+from .configuration import elsewhere_problems, file_problems
 from .hardening import hardening_problems
 from .health_check import MOST_SECONDS, health_problems
 from .manual import PREFIX, known_variables, specification
@@ -178,6 +179,7 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
             ]
         found += address_problems(arguments)
         found += secret_problems(arguments)
+        found += file_problems(arguments)
         found += _requirements(arguments["requirements"])
         found += _extras(arguments["extras"])
         found += _pip_options(arguments)
@@ -196,6 +198,7 @@ def _process_problems(arguments: Mapping[str, Any], base: str, *, is_named: bool
     yield from unit_options_problems(arguments, base)
     yield from hardening_problems(arguments, base)
     yield from credential_problems(arguments)
+    yield from elsewhere_problems(arguments)
     yield from health_problems(arguments["health"])
     yield from _settle(arguments["settle"])
     yield from activation_problems(arguments, own_directories(name, arguments["unit_options"]))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the python_service authors
 # SPDX-License-Identifier: MIT
-"""What a new source changes in the one that is active, for people who ask for a diff."""
+"""What a release changes in the files of the active one, for people who ask for a diff."""
 
 from __future__ import annotations
 
@@ -18,16 +18,23 @@ MOST_FILES = 20
 _COMPILED = ["__pycache__"]
 
 
-def changes(layout: Layout, wanted: Mapping[str, str]) -> dict[str, Any]:
-    """Compare the active release's source with the files of another.
+def changes(layout: Layout, wanted: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Any]]:
+    """Compare the active release's source, ``app``, and configuration files, ``etc``, with those of another.
 
-    ``wanted`` are digests by path (`Source.files`). The answer has the paths that are ``added``,
-    ``changed`` and ``removed``, each sorted, and in ``texts`` what the first
+    ``wanted`` are digests by path (`Source.files`) of each of the two. So is the answer, which has the
+    paths that are ``added``, ``changed`` and ``removed``, each sorted, and in ``texts`` what the first
     few of the changed and removed files hold now, where that is text.
     """
     current = current_release(layout)
-    app = layout.app(current) if current else ""
-    present = scan(app, _COMPILED, may_be_empty=True).files if os.path.isdir(app) else {}
+    return {
+        part: _changes(os.path.join(layout.release(current), part) if current else "", files)
+        for part, files in wanted.items()
+    }
+
+
+def _changes(directory: str, wanted: Mapping[str, str]) -> dict[str, Any]:
+    there = os.path.isdir(directory)
+    present = scan(directory, _COMPILED, may_be_empty=True).files if there else {}
     found: dict[str, Any] = {
         "added": sorted(wanted.keys() - present.keys()),
         "changed": sorted(
@@ -36,5 +43,7 @@ def changes(layout: Layout, wanted: Mapping[str, str]) -> dict[str, Any]:
         "removed": sorted(present.keys() - wanted.keys()),
     }
     shown = [*found["changed"], *found["removed"]][:MOST_FILES]
-    found["texts"] = {path: short_text(os.path.join(app, present[path].path)) for path in shown}
+    found["texts"] = {
+        path: short_text(os.path.join(directory, present[path].path)) for path in shown
+    }
     return found

@@ -71,7 +71,7 @@ def make_directory(path: str, mode: int = 0o755) -> None:
 
 
 def share(path: str, group: int, mode: int) -> None:
-    """Let a group into a directory, and nobody else but root."""
+    """Let a group into a directory, or read a file, and nobody else but root."""
     os.chown(path, -1, group)
     os.chmod(path, mode)
 

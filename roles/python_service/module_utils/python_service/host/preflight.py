@@ -40,12 +40,12 @@ OLDEST_SYSTEMD = 247
 class Needs:
     """What a deploy needs of the host beside systemd.
 
-    ``python`` is the path of the interpreter. ``files`` are digests of the source by
-    path, where a diff is asked for.
+    ``python`` is the path of the interpreter. ``files`` are what `changes` compares, where a diff
+    is asked for.
     """
 
     python: str
-    files: Mapping[str, str] | None = None
+    files: Mapping[str, Mapping[str, str]] | None = None
 
 
 def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> dict[str, Any]:

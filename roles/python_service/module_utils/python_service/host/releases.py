@@ -50,7 +50,11 @@ def read_release(layout: Layout, release: str) -> Release | None:
         found = release_from_json({**facts, "units": read_units(units, names(units))})
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    whole = found.id == release and all(process.unit in found.units for process in found.processes)
+    whole = (
+        found.id == release
+        and all(process.unit in found.units for process in found.processes)
+        and (not found.files or os.path.isdir(layout.etc(release)))
+    )
     return found if whole else None
 
 

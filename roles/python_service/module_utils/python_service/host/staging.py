@@ -19,7 +19,7 @@ from ..building import buildable
 from ..errors import ServiceError
 from ..layout import Layout
 from ..model import SECRET_ENVIRONMENT, Pip, Release
-from ..source import scan
+from ..source import DIRECTORY, Source, scan
 from . import installed, secrets, venv
 from .accounts import Accounts
 from .bill import bill
@@ -102,10 +102,8 @@ def clean(layout: Layout) -> None:
 
 
 def _place(layout: Layout, release: Release, came: Incoming, builder: Builder) -> None:
-    app = os.path.join(came.directory, "app")
-    os.makedirs(app, exist_ok=True)  # a release whose program comes from its requirements
-    if scan(app, may_be_empty=True).digest != release.source:
-        raise ServiceError("the source that arrived is not the one that was sent; deploy again")
+    app = _arrived(came, "app", release.source)
+    etc = _arrived(came, "etc", release.files) if release.files else None
     whole = os.path.join(came.directory, "release")
     os.mkdir(whole)
     share(whole, builder.group, 0o750)
@@ -115,8 +113,11 @@ def _place(layout: Layout, release: Release, came: Incoming, builder: Builder) -
         wheels = venv.wheels_for(layout, release.venv, python, came, builder)
         library = Place(os.path.join(whole, "lib"), venv.python_of(layout, release.venv))
         _install_projects(release, came, wheels, builder, library)
-    os.rename(app, os.path.join(whole, "app"))
+    os.rename(app.root, os.path.join(whole, "app"))
     python.compile(whole, final)
+    if etc:
+        _open_to(builder.group, etc)
+        os.rename(etc.root, os.path.join(whole, "etc"))
     _check_programs(layout, release, whole)
     packages = installed.of_venv(layout, release.venv.id)
     own = installed.packages_in(os.path.join(whole, "lib"))
@@ -129,6 +130,24 @@ def _place(layout: Layout, release: Release, came: Incoming, builder: Builder) -
     if os.path.lexists(final):  # damaged by hand
         os.rename(final, os.path.join(came.directory, "damaged"))
     os.rename(whole, final)
+
+
+def _arrived(came: Incoming, part: str, digest: str) -> Source:
+    """A part of a release, if it is what was sent."""
+    directory = os.path.join(came.directory, part)
+    os.makedirs(directory, exist_ok=True)  # a release whose program comes from its requirements
+    found = scan(directory, may_be_empty=True)
+    if found.digest != digest:
+        raise ServiceError("what arrived of the release is not what was sent; deploy again")
+    return found
+
+
+def _open_to(group: int, files: Source) -> None:
+    """Let a group read configuration files, and nobody else but root."""
+    share(files.root, group, 0o750)
+    for entry in files.entries:
+        mode = 0o750 if entry.kind == DIRECTORY else 0o640
+        share(os.path.join(files.root, entry.path), group, mode)
 
 
 def _install_projects(
