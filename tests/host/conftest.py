@@ -84,6 +84,12 @@ def host_name(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def another() -> Callable[[str, str], str]:
+    """How to start one more host, which goes with the run."""
+    return start
+
+
+@pytest.fixture(scope="module")
 def host(host_name: str) -> Host:
     return testinfra.get_host(f"docker://{host_name}")
 

@@ -12,26 +12,26 @@ from typing import Any
 from lab import CACHE
 
 SERVICES = Path(__file__).parent / "services"
-_REQUIREMENTS = SERVICES / "requirements.txt"
 
 
-def requirements() -> dict[str, Any]:
-    """Variables of the role that bring what the programs need, by hash and without an index."""
+def requirements(name: str = "requirements.txt") -> dict[str, Any]:
+    """Variables of the role that bring what programs need, by hash and without an index."""
+    path = SERVICES / name
     return {
-        "requirements": str(_REQUIREMENTS),
+        "requirements": str(path),
         "require_hashes": True,
-        "wheelhouse": str(_wheelhouse()),
+        "wheelhouse": str(_wheelhouse(path)),
     }
 
 
-def _wheelhouse() -> Path:
+def _wheelhouse(requirements: Path) -> Path:
     """One for each state of the requirements, because all that lies there is shipped."""
-    digest = hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()[:16]
+    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:16]
     directory = CACHE / "wheelhouse" / digest
     directory.mkdir(parents=True, exist_ok=True)
     # Wheels for any Python 3.
     download = ["download", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-    download += ["--no-deps", "--only-binary=:all:", "--requirement", str(_REQUIREMENTS)]
+    download += ["--no-deps", "--only-binary=:all:", "--requirement", str(requirements)]
     with (directory.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not any(directory.iterdir()):

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,32 +23,40 @@ _NUMBERS = itertools.count()
 _PATIENCE = 900
 _ENVIRONMENT = {**playbooks.JSON, "ANSIBLE_ROLES_PATH": str(PROJECT / "roles")}
 Run = playbooks.Run
+_PLAINLY: Mapping[str, Any] = MappingProxyType({})
 VERSIONED = Path(__file__).parent / "versioned"
 
 
 class Player:
-    """Runs playbooks against one host, a container by its name, as its users do."""
+    """Runs playbooks against one host, a container by its name, as its users do; with ``others``, against more."""
 
-    def __init__(self, host: str, directory: Path, group: str = "all") -> None:
+    def __init__(
+        self, host: str, directory: Path, group: str = "all", others: Sequence[str] = ()
+    ) -> None:
         self.host = host
         #: Variables of the environment that Ansible runs in.
         self.environment = dict(_ENVIRONMENT)
         self._directory = directory
         self._inventory = directory / f"inventory-{group}.yml"
         variables = {"ansible_connection": "community.docker.docker", "ansible_user": "root"}
-        self._inventory.write_text(yaml.safe_dump({group: {"hosts": {host: variables}}}))
+        self._inventory.write_text(
+            yaml.safe_dump({group: {"hosts": dict.fromkeys([host, *others], variables)}})
+        )
 
     def play(self, tasks: list[dict[str, Any]], *options: str, **variables: Any) -> Run:
         """Run ``tasks`` in one play with ``variables`` as the host's."""
         return self.playbook(self.written(tasks, **variables), *options)
 
-    def written(self, tasks: list[dict[str, Any]], **variables: Any) -> Path:
-        """A playbook of one play."""
+    def written(
+        self, tasks: list[dict[str, Any]], how: Mapping[str, Any] = _PLAINLY, **variables: Any
+    ) -> Path:
+        """A playbook of one play; ``how`` are further keywords of it."""
         play = {
             "hosts": "all",
             "gather_facts": False,
             "vars": variables,
             "tasks": tasks,
+            **how,
         }
         playbook = self._directory / f"playbook-{next(_NUMBERS)}.yml"
         playbook.write_text(yaml.safe_dump([play], sort_keys=False))

@@ -34,7 +34,9 @@ from python_service.module_utils.python_service.host.rollback import Rollback, r
 from python_service.module_utils.python_service.host.systemd import UP
 from python_service.module_utils.python_service.layout import UNIT_MARK, Layout
 from python_service.module_utils.python_service.model import (
+    PARTS,
     Health,
+    Prepared,
     Process,
     Release,
     Venv,
@@ -107,22 +109,26 @@ class Program:
     secrets: tuple[str, ...] = ()
 
 
-def make_release(
+def make_release(  # noqa: PLR0913 - as much as a release is of
     host: FakeHost,
     name: str,
     *programs: Program,
     source: str = "1",
     venv_of: str = "a",
     files: str = "",
+    prepare: Sequence[str] = (),
 ) -> Release:
-    """A release of these programs, and of the source, the venv and the files that these words stand for."""
+    """A release of these programs, and of the source, the venv and the files that these words stand for.
+
+    ``prepare`` are words as those of programs, for commands that are run before it is activated.
+    """
     host.services.add(name)
     layout = host.layout(name)
     digest = host.source(source).digest
     configuration = host.configuration(files)
     made_from = Venv(combined_digest([venv_of])[:12], "/usr/bin/python3")
     nameless = _processes(layout, programs, made_from, "")
-    words = [repr(program) for program in programs]
+    words = [*(repr(program) for program in programs), *prepare]
     release = combined_digest([digest, configuration, made_from.id, *words, *nameless])[:12]
     units = _processes(layout, programs, made_from, release)
     if configuration:
@@ -144,7 +150,21 @@ def make_release(
         for program in programs
     )
     origin = {"created": "2026-01-01T00:00:00+00:00", "by": "me@here", "revision": None}
-    return Release(release, digest, made_from, False, units, processes, origin, files=configuration)
+    commands = tuple(
+        Prepared(word, f"{_serve(layout, made_from)} {word}", once=True, timeout=60.0)
+        for word in prepare
+    )
+    return Release(
+        id=release,
+        source=digest,
+        venv=made_from,
+        project=False,
+        units=units,
+        processes=processes,
+        origin=origin,
+        files=configuration,
+        prepare=commands,
+    )
 
 
 def _stem(name: str, program: Program) -> str:
@@ -260,6 +280,8 @@ class FakeHost:
         keep: int = 5,
         by: str = "me@here",
         secrets: Mapping[str, str] | None = None,
+        parts: Sequence[str] = PARTS,
+        elsewhere: str | None = None,
         check: bool = False,
     ) -> dict[str, Any]:
         """Deploy as the role does; raises `ServiceError` as its module does."""
@@ -274,8 +296,11 @@ class FakeHost:
             "enabled": enabled,
             "keep_releases": keep,
             "secrets": packed(secrets or {}),
+            "parts": [*parts],
             "by": by,
             "files_diff": [],
+            "elsewhere": elsewhere,
+            "plan": None,
             "archive": self.archive(release),
         }
         return python_service_deploy.deploy(given, check, self.machine)
@@ -426,7 +451,7 @@ class FakeHost:
             if directory == self.root:
                 folders.remove("run")
             found += [os.path.join(directory, file) for file in inside if file.endswith(".new")]
-        return [*found, *self.old_secrets(name)]
+        return [*found, *self.old_secrets(name), *names(self.layout(name).new_secrets)]
 
     def secrets(self, name: str) -> dict[str, str]:
         """The values of a service's secrets that are on the host."""

@@ -20,6 +20,7 @@ listens      comes up, and accepts connections
 gives-up     comes up, logs an error, and ends with status 1 after five seconds, on and on
 deaf         comes up, accepts no connections, and ends like that, without a word
 never-ready  does not say that it is ready, which ``Type=notify`` waits for
+hangs        a oneshot that does not end
 refuses      keeps systemd from starting it in place of what runs
 check        is healthy as long as the process is whose sandbox it runs in
 ============ =====================================================================
@@ -126,6 +127,8 @@ class FakeSystemd(Systemd):
         self.units: dict[str, Unit] = {}
         self.entries: list[Entry] = []
         self.told: list[str] = []
+        #: Commands that ran in releases before they were activated, each as a release and a word.
+        self.ran: list[tuple[str | None, str]] = []
         #: Releases whose programs do not come up on this host any more.
         self.sick: set[str] = set()
         #: Called with what is about to happen, before it does.
@@ -154,11 +157,14 @@ class FakeSystemd(Systemd):
         self._watch(f"show {pattern}")
         return {name: self._show(name) for name in fnmatch.filter(self.units, pattern)}
 
-    def control(self, verb: str, units: Sequence[str] = ()) -> None:
+    def control(self, verb: str, units: Sequence[str] = (), limit: float = 0.0) -> None:
         self._watch(" ".join([verb, *units]))
         self.told.append(" ".join([verb, *units]))
         with self._working():
             self._control(verb, units)
+
+    def stopping(self, unit: str) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()  # what it starts has ended when it answers
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:
@@ -469,13 +475,11 @@ class FakeSystemd(Systemd):
         if does in ("200", "203", "243"):
             self._end(name, unit, int(does))
             raise ServiceError(f"Job for {name} failed: its program cannot be executed.")
+        if name.startswith("python_service.prepare."):
+            self.ran.append((text.release, does))
+            self._say(name, f"{name} {does}")
         if kind == "oneshot":
-            if does not in ("good", "unhealthy"):
-                self._end(name, unit, 1)
-                raise ServiceError(f"Job for {name} failed.")
-            unit.result = "success"
-            stays = text.last("RemainAfterExit") == "yes"
-            unit.state, unit.sub = ("active", "exited") if stays else ("inactive", "dead")
+            self._run_through(name, unit, text, does)
             return
         if kind == "notify" and does == "never-ready":
             self.now += _START_TIMEOUT
@@ -494,6 +498,19 @@ class FakeSystemd(Systemd):
         ends = {"falls": _SOON, "crashes": _CRASH, "gives-up": _GIVE_UP, "deaf": _GIVE_UP}
         if does in ends:
             unit.due = (self.now + ends[does], "end")
+
+    def _run_through(self, name: str, unit: Unit, text: Text, does: str) -> None:
+        """A oneshot, from its start to its end."""
+        if does == "hangs":
+            self.now += float(text.last("TimeoutStartSec"))
+            self._end(name, unit, 0, result="timeout")
+            raise ServiceError(f"Job for {name} failed because a timeout was exceeded.")
+        if does not in ("good", "unhealthy"):
+            self._end(name, unit, 1)
+            raise ServiceError(f"Job for {name} failed.")
+        unit.result = "success"
+        stays = text.last("RemainAfterExit") == "yes"
+        unit.state, unit.sub = ("active", "exited") if stays else ("inactive", "dead")
 
     def _behaviour(self, invocation: Invocation) -> str:
         text = invocation.text

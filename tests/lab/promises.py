@@ -67,7 +67,7 @@ def expect_nothing_runs(host: FakeHost, name: str) -> None:
 
 
 def expect_kept(host: FakeHost, name: str, but: Collection[str] = ()) -> None:
-    """The release that counts, the one to go back to, and what runs are on the host.
+    """The release that counts, the one to go back to, what is staged, and what runs are on the host.
 
     ``but`` are releases that somebody else has taken something from.
     """
@@ -80,11 +80,14 @@ def expect_kept(host: FakeHost, name: str, but: Collection[str] = ()) -> None:
         if of_it in host.running_units(name) and of_it.endswith(".service") and unit.invocation
     ]
     running = [text.release for text in texts]
-    for release in {counting, history.previous(events, counting), *running} - {None, *but}:
+    in_place = {counting, history.previous(events, counting), *running}
+    for release in {*in_place, history.staged(events)} - {None, *but}:
         found = read_release(layout, str(release))
         assert found, f"release {release} is not on the host"
         assert os.path.isdir(layout.venv(found.venv.id)), f"the venv of {release} is not"
-        assert found.secrets <= host.secrets(name).keys(), f"a secret of {release} is not"
+        # What is only staged gets its secrets when it is activated.
+        if release in in_place:
+            assert found.secrets <= host.secrets(name).keys(), f"a secret of {release} is not"
 
 
 def expect_gone(host: FakeHost, name: str, *, data: bool) -> None:

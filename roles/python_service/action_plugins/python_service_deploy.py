@@ -13,6 +13,7 @@ try:
     from ..module_utils.python_service.controller.action import ServiceAction
     from ..module_utils.python_service.controller.contents import pack_contents
     from ..module_utils.python_service.controller.installer import find_installer
+    from ..module_utils.python_service.controller.once import first_come
     from ..module_utils.python_service.controller.plan import Plan, deploy_options, plan, stages
     from ..module_utils.python_service.controller.release import ID_LENGTH
     from ..module_utils.python_service.controller.wheels import Gathering, pack_gathered
@@ -31,6 +32,7 @@ except ImportError:
     from ansible.module_utils.python_service.controller.action import ServiceAction
     from ansible.module_utils.python_service.controller.contents import pack_contents
     from ansible.module_utils.python_service.controller.installer import find_installer
+    from ansible.module_utils.python_service.controller.once import first_come
     from ansible.module_utils.python_service.controller.plan import (
         Plan,
         deploy_options,
@@ -47,6 +49,8 @@ except ImportError:
 class ActionModule(ServiceAction):
     """The controller's half of `library/python_service_deploy.py`; ``plan`` is what the plan gave.
 
+    ``parts`` are those of a deploy that are done now, all that were planned unless told
+    otherwise. Where others follow, the result has the plan for the next task.
     With ``async``, the host works in the background and Ansible says that it goes on.
     """
 
@@ -54,12 +58,24 @@ class ActionModule(ServiceAction):
 
     def perform(self, variables: dict[str, Any]) -> dict[str, Any]:
         given = self._task.args["plan"]
-        if not self._task.check_mode:
-            return self._deploy(given, variables)
-        outcome = given["outcome"]
-        return {**outcome, "diff": [*given["files_diff"], *outcome["diff"]]}
+        parts = self._task.args.get("parts", given["parts"])
+        if self._task.check_mode and parts == given["parts"]:
+            outcome = given["outcome"]
+            return {**outcome, "diff": [*given["files_diff"], *outcome["diff"]]}
+        try:
+            result = self._deploy(given, parts, variables)
+        except ServiceError as error:
+            error.facts["prepared"] = [*given["prepared"], *error.facts.get("prepared", [])]
+            raise
+        if self._task.async_val:
+            return result  # of its beginning alone
+        prepared = [*given["prepared"], *result.get("prepared", [])]
+        next_plan = {"plan": {**given, "slow": False, "prepared": prepared}}
+        return {**result, **({} if "activate" in parts else next_plan), "prepared": prepared}
 
-    def _deploy(self, given: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def _deploy(
+        self, given: dict[str, Any], parts: list[str], variables: dict[str, Any]
+    ) -> dict[str, Any]:
         arguments = self.arguments("main", variables)
         planned = plan(arguments, given["by"], self.cache)
         if planned.release.id != given["release"]:
@@ -70,15 +86,27 @@ class ActionModule(ServiceAction):
                 "deploy; deploy again"
             )
         options = {
-            **deploy_options(planned, arguments),
+            **deploy_options(planned, arguments, parts),
             "by": given["by"],
-            "files_diff": given["files_diff"],
+            "files_diff": given["files_diff"] if parts[0] == given["parts"][0] else [],
+            # What comes back of a module in the background is its own result.
+            "plan": given if self._task.async_val and "activate" not in parts else None,
         }
-        if stages(given["outcome"]):
+        if "stage" in parts and stages(given["outcome"]) and not self._task.check_mode:
             options["archive"] = self._send(planned, given)
-        return self.on_host(
-            "python_service_deploy", options, variables, wrap_async=self._task.async_val
-        )
+
+        def deploy(**more: str) -> dict[str, Any]:
+            return self.on_host(
+                "python_service_deploy",
+                {**options, **more},
+                variables,
+                wrap_async=self._task.async_val,
+            )
+
+        if "prepare" not in parts or not given["once"] or self._task.check_mode:
+            return deploy()
+        host = variables["inventory_hostname"]
+        return first_come(self.cache, given["once"], host, deploy)
 
     def _send(self, planned: Plan, given: dict[str, Any]) -> str:
         """Put the archive into a temporary directory on the host; returns its path there."""

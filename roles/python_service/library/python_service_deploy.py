@@ -12,6 +12,8 @@ description:
   - Notes that the service is the role's, and makes the group and the account that the host lacks.
   - Makes the release and its virtual environment from one archive, each whole or not at all,
     where the host lacks them.
+  - Runs the commands that come before it is activated, each once for a release. When one
+    fails, nothing is activated, and the module fails with the journal's words.
   - Installs the release's units, starts, restarts or stops the service and enables or
     disables it, each only where it is needed, and accepts the release when
     it is ready, stays up and is healthy.
@@ -53,6 +55,15 @@ options:
     description: How many releases that were in place stay on the host.
     type: int
     default: 5
+  parts:
+    description:
+      - Which parts of a deploy are done. C(stage) puts the release on the host, C(prepare) runs its
+        commands, C(activate) makes it the one that runs.
+      - Each needs those before it, now or earlier.
+    type: list
+    elements: str
+    choices: [stage, prepare, activate]
+    default: [stage, prepare, activate]
   secrets:
     description: Values of secrets by their names, as JSON in Base64. Those that are not named stay as they are.
     type: str
@@ -66,6 +77,14 @@ options:
     type: list
     elements: dict
     default: []
+  elsewhere:
+    description:
+      - Given where another host runs the commands that are to be run once. Empty, it has
+        run them; else it is the reason that it did not, and this host fails as well.
+    type: str
+  plan:
+    description: Comes back with the result, for the next task.
+    type: dict
   archive:
     description: The release's parts on the host, a gzip-compressed tar. Set by the action.
     type: path
@@ -100,6 +119,15 @@ rolled_back:
   description: Whether the release before it was put back.
   type: bool
   returned: always
+prepared:
+  description: The commands that were run on this host before the release was activated.
+  type: list
+  elements: str
+  returned: always
+reason:
+  description: Why it failed, without what became of it.
+  type: str
+  returned: failure
 steps:
   description: What was done, or would be, a line each.
   type: list
@@ -127,6 +155,8 @@ OPTIONS = {
     **DEPLOY_OPTIONS,
     "by": {"type": "str", "required": True},
     "files_diff": {"type": "list", "elements": "dict", "default": []},
+    "elsewhere": {"type": "str"},
+    "plan": {"type": "dict"},
     "archive": {"type": "path"},
 }
 
@@ -136,11 +166,13 @@ def deploy(given: Mapping[str, Any], check: bool, machine: Machine | None = None
     layout = Layout(given["root"], given["name"], machine.root)
     desired = on_this_host(layout, machine, Desired.from_options(given))
     if check:
-        return predict(layout, observe(layout, machine, desired), desired).facts()
-    with locked(layout, given["by"]):
-        request = Request("deploy", given["by"], given["archive"])
-        facts = activate(layout, machine, desired, request).facts()
-    return {**facts, "diff": [*given["files_diff"], *facts["diff"]]}
+        facts = predict(layout, observe(layout, machine, desired), desired).facts()
+    else:
+        with locked(layout, given["by"]):
+            request = Request("deploy", given["by"], given["archive"], given["elsewhere"])
+            facts = activate(layout, machine, desired, request).facts()
+    plan = {"plan": given["plan"]} if given["plan"] else {}
+    return {**facts, **plan, "diff": [*given["files_diff"], *facts["diff"]]}
 
 
 def main() -> None:

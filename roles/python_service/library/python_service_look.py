@@ -38,6 +38,12 @@ options:
     description: How many releases that were in place stay on the host.
     type: int
     default: 5
+  parts:
+    description: Which parts of a deploy are to be done, as for M(python_service_deploy).
+    type: list
+    elements: str
+    choices: [stage, prepare, activate]
+    default: [stage, prepare, activate]
   secrets:
     description: Values of secrets by their names, as JSON in Base64. Those that are not named stay as they are.
     type: str
@@ -120,12 +126,13 @@ OPTIONS = {
 }
 
 
-def look(given: Mapping[str, Any], _check: bool) -> dict[str, Any]:
+def look(given: Mapping[str, Any], check: bool) -> dict[str, Any]:
     require_root()
     desired = Desired.from_options(given)
     needs = preflight.Needs(
         python=given["release"]["venv"]["python"],
         files=given["files"],
+        done=not check,
     )
     layout = Layout(given["root"], given["name"])
     found = preflight.look(layout, desired, needs, Machine())

@@ -65,6 +65,7 @@ NEW_HOST: dict[str, Any] = {
         "diff": [{"prepared": "steps\n"}],
         "warnings": [],
         "not_honoured": [],
+        "prepared": [],
     },
 }
 
@@ -451,7 +452,7 @@ def test_a_new_release_is_sent_and_deployed(playbook: Playbook) -> None:
     answer = {"changed": True, "diff": [{"prepared": "a"}, {"prepared": "b"}]}
     playbook.host.answers["python_service_deploy"] = answer
     planned["files_diff"] = [{"prepared": "a"}]
-    assert playbook.run("python_service_deploy", {"plan": planned}) == answer
+    assert playbook.run("python_service_deploy", {"plan": planned}) == {**answer, "prepared": []}
     module, options = playbook.host.calls[-1]
     assert module == "python_service_deploy"
     assert options["release"]["id"] == planned["release"]
@@ -658,7 +659,7 @@ def test_an_error_of_the_host_is_the_tasks_error_with_its_facts(playbook: Playbo
         "release": "0",
     }
     playbook.host.answers["python_service_deploy"] = answer
-    assert playbook.fails("python_service_deploy", args) == answer
+    assert playbook.fails("python_service_deploy", args) == {**answer, "prepared": []}
 
 
 def test_a_module_that_fails_without_a_word_is_named(playbook: Playbook) -> None:
@@ -825,3 +826,103 @@ def test_an_account_without_a_name_is_told_by_its_number(
     monkeypatch.setattr("getpass.getuser", nameless)
     monkeypatch.setattr("os.getuid", lambda: 4711)
     assert action_module.requester() == f"4711@{socket.gethostname()}"
+
+
+class TestPrepare:
+    """Commands that run before a release is activated."""
+
+    @pytest.fixture
+    def planned(self, playbook: Playbook) -> dict[str, Any]:
+        playbook.variables["ansible_play_hosts_all"] = ["web1", "web2"]
+        playbook.variables["inventory_hostname"] = "web1"
+        playbook.set(prepare=["python main.py migrate"])
+        return self.plan(playbook, "python main.py migrate")
+
+    def plan(self, playbook: Playbook, *pending: str, **options: Any) -> dict[str, Any]:
+        """The plan, where these commands are to be run on the host."""
+        outcome = {**NEW_HOST["outcome"], "prepared": pending}
+        playbook.host.answers["python_service_look"] = {**NEW_HOST, "outcome": outcome}
+        return playbook.plan(**options)
+
+    def prepare(
+        self, playbook: Playbook, planned: dict[str, Any], **options: Any
+    ) -> dict[str, Any]:
+        answer = {"changed": True, "prepared": ["python main.py migrate"]}
+        playbook.host.answers["python_service_deploy"] = answer
+        args = {"plan": planned, "parts": ["prepare"]}
+        return playbook.run("python_service_deploy", args, **options)
+
+    def told(self, playbook: Playbook) -> list[Any]:
+        """What the hosts were told of others, in each call."""
+        calls = [args for module, args in playbook.host.calls if module == "python_service_deploy"]
+        return [args.get("elsewhere") for args in calls]
+
+    def test_the_first_host_runs_them_and_the_next_takes_its_word(
+        self, playbook: Playbook, planned: dict[str, Any]
+    ) -> None:
+        assert planned["prepares"]
+        for host in ("web1", "web2"):
+            playbook.variables["inventory_hostname"] = host
+            self.prepare(playbook, planned)
+        assert self.told(playbook) == [None, ""]
+        _, options = playbook.host.calls[-1]
+        assert options["parts"] == ["prepare"]
+        assert "archive" not in options
+
+    def test_the_next_task_knows_what_was_run(
+        self, playbook: Playbook, planned: dict[str, Any]
+    ) -> None:
+        result = self.prepare(playbook, planned)
+        assert result["plan"] == {**planned, "prepared": ["python main.py migrate"]}
+        playbook.host.answers["python_service_deploy"] = {"changed": True, "prepared": []}
+        args = {"plan": result["plan"], "parts": ["activate"]}
+        assert playbook.run("python_service_deploy", args) == {
+            "changed": True,
+            "prepared": ["python main.py migrate"],
+        }
+        playbook.host.answers["python_service_deploy"] = {"failed": True, "msg": "not accepted"}
+        failed = playbook.fails("python_service_deploy", args)
+        assert failed["prepared"] == ["python main.py migrate"]
+
+    def test_a_host_that_was_prepared_earlier_tells_those_that_are_new(
+        self, playbook: Playbook, planned: dict[str, Any]
+    ) -> None:
+        assert self.plan(playbook)["once"] == ""
+        self.prepare(playbook, planned)
+        assert self.told(playbook) == [""]
+
+    def test_what_each_host_runs_is_nobodys_turn(self, playbook: Playbook) -> None:
+        command = "python main.py collect"
+        playbook.set(prepare=[{"command": command, "once": False}])
+        planned = self.plan(playbook, command)
+        for _ in range(2):
+            self.prepare(playbook, planned)
+        assert self.told(playbook) == [None, None]
+
+    def test_check_mode_takes_nobodys_turn(
+        self, playbook: Playbook, planned: dict[str, Any]
+    ) -> None:
+        for _ in range(2):
+            self.prepare(playbook, planned, check_mode=True)
+        assert self.told(playbook) == [None, None]
+
+    @pytest.mark.parametrize(
+        ("entry", "parts"), [("stage", ["stage", "prepare"]), ("activate", ["activate"])]
+    )
+    def test_a_half_of_a_deploy_is_looked_at_by_itself(
+        self, playbook: Playbook, planned: dict[str, Any], entry: str, parts: list[str]
+    ) -> None:
+        half = playbook.run("python_service_plan", {"entry": entry})["plan"]
+        assert half["parts"] == parts
+        assert playbook.host.calls[-1][1]["parts"] == parts
+        # Whoever activates says nothing of what others have run.
+        assert bool(half["once"]) == (entry == "stage")
+
+    def test_what_goes_on_in_the_background_brings_the_plan_back(
+        self, playbook: Playbook, planned: dict[str, Any]
+    ) -> None:
+        playbook.host.answers["python_service_deploy"] = {"started": 1}
+        args = {"plan": planned, "parts": ["stage"]}
+        result = playbook.run("python_service_deploy", args, async_val=60)
+        assert result == {"started": 1}
+        assert playbook.host.calls[-1][1]["plan"] == planned

@@ -55,9 +55,15 @@ class Deploy:
     keep: int = 5
     secrets: tuple[tuple[str, str], ...] = ()
     files: str = ""
+    prepare: tuple[str, ...] = ()
 
     def release(self, host: FakeHost) -> Release:
-        made_of = {"source": self.source, "venv_of": self.venv, "files": self.files}
+        made_of: dict[str, Any] = {
+            "source": self.source,
+            "venv_of": self.venv,
+            "files": self.files,
+            "prepare": self.prepare,
+        }
         return make_release(host, "demo", *self.programs, **made_of)
 
     def __call__(self, host: FakeHost) -> Any:
@@ -149,6 +155,8 @@ CONFIGURED = Deploy((MAIN, WORKER), files="1")
 KEYED = Deploy((Program(secrets=("key", "token")), WORKER), secrets=(("key", "1"), ("token", "t")))
 TURNED = replace(KEYED, secrets=(("key", "2"), ("token", "t")))
 MISTYPED = replace(KEYED, secrets=(("key", "wrong"), ("token", "t")))
+MIGRATED = Deploy((MAIN,), source="2", prepare=("good",))
+STUCK = Deploy((MAIN,), source="2", prepare=("good", "hangs"))
 
 CHANGES = [
     Change("the first deploy", (), SMALL, SMALL),
@@ -214,6 +222,17 @@ CHANGES = [
     Change("a first deploy with a wrong secret", (), MISTYPED, None, fails=True),
     Change("a release without secrets", (KEYED,), SMALL, SMALL),
     Change("a rollback with secrets", (KEYED, replace(TURNED, source="2")), roll_back, TURNED),
+    Change("a first deploy that is prepared", (), MIGRATED, MIGRATED),
+    Change("an upgrade that is prepared", (SMALL,), MIGRATED, MIGRATED),
+    Change("an upgrade that is prepared in vain", (SMALL,), STUCK, SMALL, fails=True),
+    Change(
+        "an upgrade that is prepared with a wrong secret",
+        (KEYED,),
+        replace(MISTYPED, source="2", prepare=("good",)),
+        KEYED,
+        fails=True,
+    ),
+    Change("a rollback to what was prepared", (MIGRATED, FOURTH), roll_back, MIGRATED),
     Change("a stop", (ONE,), (_ := Deploy(ONE.programs, started=False)), _),
     Change("a release put there stopped", (SMALL,), (_ := Deploy((MAIN,), "2", started=False)), _),
     Change("no start at boot", (ONE,), (_ := Deploy(ONE.programs, enabled=False)), _),
@@ -254,7 +273,7 @@ def do(host: FakeHost, change: Change) -> None:
     if not change.fails:
         change.act(host)
         return
-    with pytest.raises(ServiceError, match="was not accepted"):
+    with pytest.raises(ServiceError, match=r"was not accepted|could not be prepared"):
         change.act(host)
 
 

@@ -47,6 +47,7 @@ PROVEN = [
     {"settle": 9.0},
     {"health": {"url": "http://127.0.0.1/"}},
     {"health": {"command": "true"}},
+    {"prepare": ["python main.py"]},
 ]
 
 
@@ -114,6 +115,20 @@ def test_a_health_check_is_another_when_any_of_it_changes() -> None:
     assert release(health={**checks[0], "status": 200, "timeout": 30}) == release(health=checks[0])
 
 
+def test_a_command_before_it_is_another_when_any_of_it_changes() -> None:
+    command = "python main.py"
+    items: list[Any] = [
+        command,
+        f"{command} x",
+        {"command": command, "once": False},
+        {"command": command, "timeout": 60},
+    ]
+    assert len({release(prepare=[item]).id for item in items}) == len(items)
+    whole = {"command": command, "once": True, "timeout": 600}
+    assert release(prepare=[whole]) == release(prepare=[command])
+    assert release(prepare=items[:2]).id != release(prepare=items[1::-1]).id
+
+
 def test_a_venv_is_shared_by_releases_that_have_the_same_installed() -> None:
     shared: list[dict[str, Any]] = [
         {"code": "other"},
@@ -166,8 +181,15 @@ def test_a_release_is_the_same_after_a_way_as_json() -> None:
         release(health={"url": "http://127.0.0.1/"}),
         release(type="oneshot"),
         release(files={"app.toml": "text"}),
+        release(prepare=["./run", {"command": "./run x", "once": False, "timeout": 5}]),
     ):
         assert release_from_json(json.loads(json.dumps(release_to_json(made)))) == made
+
+
+def test_a_release_of_before_has_no_commands() -> None:
+    data = release_to_json(release())
+    assert data.pop("prepare") == ()
+    assert release_from_json(data) == release()
 
 
 @pytest.mark.parametrize(

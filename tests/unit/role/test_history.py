@@ -119,3 +119,37 @@ def test_what_is_not_sure_to_be_on_the_disk_did_not_happen(layout: Layout) -> No
 def test_releases_that_were_in_place_are_listed_once(layout: Layout) -> None:
     happened(layout, "deploy:A", "stopped:B", "rejected:C", "deploy:A")
     assert history.placed(history.events(layout)) == ["B", "A"]
+
+
+def told_of(*told: tuple[str, str]) -> tuple[Event, ...]:
+    return tuple(Event("deploy", None, release, result, "me@here") for result, release in told)
+
+
+@pytest.mark.parametrize(
+    ("told", "release"),
+    [
+        ((), None),
+        ((("staged", "a"),), "a"),
+        ((("staged", "a"), ("accepted", "b"), ("failed", "a")), "a"),
+        ((("staged", "a"), ("accepted", "a")), None),
+        ((("staged", "a"), ("stopped", "a")), None),
+        ((("staged", "a"), ("rejected", "a")), None),
+        ((("accepted", "a"), ("staged", "a")), "a"),
+        ((("staged", "a"), ("staged", "b")), "b"),
+        ((("staged", "a"), ("staged", "b"), ("accepted", "b")), None),
+    ],
+)
+def test_what_is_staged_waits_until_it_is_activated_or_another_is_staged(
+    told: tuple[tuple[str, str], ...], release: str | None
+) -> None:
+    assert history.staged(told_of(*told)) == release
+
+
+def test_what_was_prepared_is_of_a_release_and_puts_nothing_in_place(layout: Layout) -> None:
+    prepared = Event("deploy", None, "a", history.PREPARED, "me@here", command="migrate")
+    history.append(layout, prepared)
+    (read,) = history.events(layout)
+    assert read == prepared
+    assert history.prepared((read,), "a") == {"migrate"}
+    assert history.prepared((read,), "b") == set()
+    assert (history.in_place((read,)), history.placed((read,))) == (None, [])

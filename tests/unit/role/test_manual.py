@@ -33,7 +33,7 @@ def test_defaults_are_those_of_the_specification() -> None:
     assert written == {f"python_service_{name}": value for name, value in defaults("main").items()}
 
 
-@pytest.mark.parametrize("entry", ["main", "rollback"])
+@pytest.mark.parametrize("entry", ["main", "stage", "activate", "rollback"])
 def test_an_entry_point_takes_what_the_manual_says_of_it(entry: str) -> None:
     assert {f"python_service_{name}" for name in specification(entry)} == set(options(entry))
     assert set(options(entry)) <= known_variables()

@@ -134,6 +134,7 @@ def test_a_module_is_given_the_release_and_what_is_wanted_of_it(src: Path, cache
         "state": "stopped",
         "enabled": False,
         "keep_releases": 2,
+        "parts": ["stage", "prepare", "activate"],
         "secrets": packed(secrets),
     }
 

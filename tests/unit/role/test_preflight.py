@@ -7,6 +7,7 @@ import glob
 import os
 import sys
 import sysconfig
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from python_service.module_utils.python_service.host.lock import locked
 from python_service.module_utils.python_service.host.preflight import Needs, look
 from python_service.module_utils.python_service.host.programs import run
 from python_service.module_utils.python_service.host.trust import weakness
-from python_service.module_utils.python_service.model import Release
+from python_service.module_utils.python_service.model import PARTS, Release
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="looks for who owns directories")
 
@@ -44,10 +45,16 @@ def release(host: FakeHost) -> Release:
 
 
 def found(
-    host: FakeHost, release: Release, *, root: str = "/opt", user: str = "demo", **needs: Any
+    host: FakeHost,
+    release: Release,
+    *,
+    root: str = "/opt",
+    user: str = "demo",
+    parts: Sequence[str] = PARTS,
+    **needs: Any,
 ) -> dict[str, Any]:
     desired = Desired.of(release, started=True, enabled=True, keep=5)
-    desired = replace(desired, accounts=(("group", "demo"), ("user", user)))
+    desired = replace(desired, accounts=(("group", "demo"), ("user", user)), parts=parts)
     wanted = Needs(**{"python": sys.executable, **needs})
     return look(host.layout("demo")._replace(root=root), desired, wanted, host.machine)
 
@@ -74,6 +81,15 @@ def test_a_host_that_never_saw_the_service_needs_all_of_it(
     steps = answer["outcome"]["steps"]
     assert steps[:4] == ["claim", "make group demo", "make user demo", f"stage {release.id}"]
     assert "changes" not in answer
+
+
+def test_what_was_not_staged_cannot_be_activated_but_in_check_mode(
+    host: FakeHost, release: Release
+) -> None:
+    words = f"release {release.id} of demo is not staged on this host; include the role with"
+    assert problem(host, release, parts=PARTS[2:], done=True).startswith(words)
+    predicted = found(host, release, parts=PARTS[2:])["outcome"]["steps"]
+    assert predicted == found(host, release)["outcome"]["steps"][4:]
 
 
 def test_a_host_that_has_it_needs_nothing_and_is_asked_nothing_more(

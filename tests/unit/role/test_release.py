@@ -10,6 +10,7 @@ from builders import ORIGIN, contents, release, settings, source
 from python_service.module_utils.python_service.controller.projects.project import Project
 from python_service.module_utils.python_service.controller.release import (
     describe,
+    prepare_problems,
     process_problems,
 )
 from python_service.module_utils.python_service.model import (
@@ -175,3 +176,18 @@ def test_without_a_source_no_file_of_it_can_run() -> None:
     made_of = contents(requirements=("demo\n",))._replace(source=None)
     assert process_problems(settings(command="python main.py").main, made_of) != []
     assert process_problems(settings(command="demo").main, made_of) == []
+
+
+def test_a_command_before_it_is_found_as_that_of_the_process_and_the_rest_is_systemds() -> None:
+    (one,) = release(prepare=["./run  'a b' ${A} $$"]).prepare
+    made = release(prepare=["./run  'a b' ${A} $$"])
+    assert one.command == "./run  'a b' ${A} $$"
+    assert one.line == f"/opt/demo/releases/{made.id}/app/run 'a b' ${{A}} $$"
+    (one,) = release(prepare=["python main.py"]).prepare
+    assert one.line.endswith("/bin/python main.py")
+
+
+def test_a_command_before_it_that_the_release_does_not_hold_is_named() -> None:
+    asked = settings(prepare=["python main.py", "python other.py"])
+    (found,) = prepare_problems(asked, contents())
+    assert found.startswith("python_service_prepare: item 2: other.py is not in the source")

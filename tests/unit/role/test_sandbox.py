@@ -135,7 +135,7 @@ def test_a_word_arrives_as_it_is(host: FakeHost, word: str, written: str) -> Non
 class TestEnding:
     """What is said of a command that did not end well."""
 
-    def ending(self, host: FakeHost, status: dict[str, str], *said: str) -> str | None:
+    def ending(self, host: FakeHost, status: dict[str, str], *said: str) -> str:
         # Without the invocation, which journald does not always know.
         fields = frozenset(["_SYSTEMD_UNIT=python_service.demo.service"])
         now = host.systemd.monotonic()
@@ -149,7 +149,7 @@ class TestEnding:
         with Sandbox(host.layout("demo"), host.systemd, "demo.service", UNIT).holding(
             ["check"], 1.0
         ) as run:
-            return run()
+            return str(run())
 
     def test_its_status_and_its_last_words(self, host: FakeHost) -> None:
         status = {"ExecMainCode": "1", "ExecMainStatus": "3", "Result": "exit-code"}
@@ -158,7 +158,7 @@ class TestEnding:
 
     def test_its_signal(self, host: FakeHost) -> None:
         status = {"ExecMainCode": "2", "ExecMainStatus": "9", "Result": "signal"}
-        assert self.ending(host, status) == "ends by signal 9: "
+        assert self.ending(host, status) == "ends by signal 9"
 
     def test_that_it_does_not_end(self, host: FakeHost) -> None:
         assert self.ending(host, {"Result": "timeout"}) == "does not end"

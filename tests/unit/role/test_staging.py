@@ -25,7 +25,7 @@ from python_service.module_utils.python_service.host import builder, python, ven
 from python_service.module_utils.python_service.host.releases import read_release
 from python_service.module_utils.python_service.host.staging import stage
 from python_service.module_utils.python_service.layout import Layout
-from python_service.module_utils.python_service.model import Process, Release, Venv
+from python_service.module_utils.python_service.model import Prepared, Process, Release, Venv
 from python_service.module_utils.python_service.source import scan
 
 ID, VENV = "0123456789ab", "ba9876543210"
@@ -388,6 +388,18 @@ class TestFailures:
         program = os.path.join(made.layout.app(ID), "main.py")
         release = made.release(processes=(Process("demo.service", program, 1),))
         assert "main.py is not in the virtual environment" in self.error(made, release)
+
+    @pytest.mark.parametrize(
+        ("program", "words"),
+        [
+            ("alembic", "alembic is not in the virtual environment of demo; add the package"),
+            ("/no/psql", "/no/psql is not a program on this host; install it there"),
+        ],
+    )
+    def test_a_program_of_a_command_before_it(self, made: Made, program: str, words: str) -> None:
+        path = os.path.join(made.layout.venv(VENV), "bin", program)
+        release = made.release(prepare=(Prepared("x", f"{path} x", once=True, timeout=1.0),))
+        assert self.error(made, release).startswith(f"python_service_prepare: {words}")
 
     def test_an_archive_that_is_none(self, made: Made) -> None:
         (made.directory / "archive").write_bytes(b"nonsense")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -31,7 +32,7 @@ from lab.promises import (
 from python_service.module_utils.python_service.errors import ServiceError
 from python_service.module_utils.python_service.host import history, lock, record
 from python_service.module_utils.python_service.host.releases import read_release
-from python_service.module_utils.python_service.model import Release
+from python_service.module_utils.python_service.model import PARTS, Release
 
 #: What main processes do that come up, and that do not.
 GOOD, BAD = ["good", "crashes"], ["exits", "ends", "never-ready", "unhealthy"]
@@ -58,6 +59,7 @@ wishes = st.fixed_dictionaries(
         "source": st.sampled_from("12"),
         "venv": st.sampled_from("ab"),
         "files": st.sampled_from(["", "1", "2"]),
+        "prepare": st.sampled_from([(), (), ("good",), ("good", "exits"), ("hangs",)]),
     }
 )
 how = st.fixed_dictionaries(
@@ -130,12 +132,14 @@ class AnyOrder(RuleBasedStateMachine):
         return history.events(self.layout)
 
     def lines(self) -> int:
-        return len(self.host.events("demo"))
+        """How many events the history has of ends of deploys and the like."""
+        beforehand = (history.STAGED, history.PREPARED)
+        return sum(event["result"] not in beforehand for event in self.host.events("demo"))
 
     def release(self, wish: dict[str, Any]) -> Release:
         programs = [wish["main"], *wish["further"]]
-        rest = {"source": wish["source"], "venv_of": wish["venv"], "files": wish["files"]}
-        found = make_release(self.host, "demo", *programs, **rest)
+        made_of = {name: wish[name] for name in ("source", "files", "prepare")}
+        found = make_release(self.host, "demo", *programs, venv_of=wish["venv"], **made_of)
         return self.known.setdefault(found.id, found)
 
     def whole(self, name: str | None) -> Release | None:
@@ -157,21 +161,69 @@ class AnyOrder(RuleBasedStateMachine):
     def deploy_one_of_before(self, data: Any, how: dict[str, Any]) -> None:
         self.try_to_deploy(self.known[data.draw(st.sampled_from(sorted(self.known)))], how)
 
-    def try_to_deploy(self, release: Release, how: dict[str, Any]) -> None:
+    @rule(wish=wishes, how=how)
+    def stage(self, wish: dict[str, Any], how: dict[str, Any]) -> None:
+        release = self.release(wish)
         before = Before(self)
         how = asked(release, how)
-        good = comes_up(release, how["secrets"])
-        predicted = self.host.deploy(release, check=True, **how)["steps"]
+        good = self.can_be_prepared(release, how["secrets"])
+        predicted = self.host.deploy(release, check=True, parts=PARTS[:2], **how)["steps"]
         try:
-            result = self.host.deploy(release, **how)
+            result = self.host.deploy(release, parts=PARTS[:2], **how)
+        except ServiceError as error:
+            event("a release cannot be prepared")
+            assert not good
+            self.expect_as(before, str(error))
+            return
+        event("a release is staged")
+        assert good
+        assert result["steps"] == predicted
+        assert self.host.deploy(release, parts=PARTS[:2], **how)["steps"] == []
+        assert (self.lines(), self.host.own_units("demo")) == (before.lines, before.units)
+        for part in ("running", "enabled"):
+            assert self.host.picture("demo")[part] == before.picture[part]
+        self.damaged.discard(release.id)
+
+    @precondition(lambda self: bool(self.whole(history.staged(self.events()))))
+    @rule(how=how)
+    def activate(self, how: dict[str, Any]) -> None:
+        release = self.known[str(history.staged(self.events()))]
+        if release.prepare and not self.is_prepared(release):
+            with pytest.raises(ServiceError, match="is not prepared on this host"):
+                self.host.deploy(release, parts=PARTS[2:], **asked(release, how))
+            return
+        event("what was staged is activated")
+        self.try_to_deploy(release, how, PARTS[2:])
+
+    def is_prepared(self, release: Release) -> bool:
+        done = history.prepared(self.events(), release.id)
+        return {one.command for one in release.prepare} <= done
+
+    def can_be_prepared(self, release: Release, secrets: dict[str, str]) -> bool:
+        """Whether the commands succeed, or have."""
+        commands = {one.command for one in release.prepare}
+        good = commands <= {"good"} and "wrong" not in secrets.values()
+        return good or self.is_prepared(release)
+
+    def try_to_deploy(
+        self, release: Release, how: dict[str, Any], parts: Sequence[str] = PARTS
+    ) -> None:
+        before = Before(self)
+        how = asked(release, how)
+        good = comes_up(release, how["secrets"]) or not how["started"]
+        good = good and self.can_be_prepared(release, how["secrets"])
+        predicted = self.host.deploy(release, check=True, parts=parts, **how)["steps"]
+        try:
+            result = self.host.deploy(release, parts=parts, **how)
         except ServiceError as error:
             event("a deploy fails")
-            if good or not how["started"]:
+            if good:
                 raise
             self.expect_as(before, str(error))
             return
         event("a deploy succeeds")
-        assert good or not how["started"]
+        assert good
+        assert self.is_prepared(release)
         assert result["steps"] == predicted
         if before.counting != release.id:
             assert self.lines() == before.lines + 1
@@ -184,7 +236,7 @@ class AnyOrder(RuleBasedStateMachine):
         named = data.draw(st.sampled_from([None, *sorted(self.known)]))
         target = named or history.previous(self.events(), before.counting)
         found = self.whole(target)
-        started = before.main != "inactive"
+        started, ran = before.main != "inactive", [*self.host.systemd.ran]
         if found is None or target not in history.placed(self.events()):
             with pytest.raises(ServiceError):
                 self.host.roll_back("demo", named)
@@ -200,6 +252,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.expect_as(before, str(error))
             return
         event("a rollback succeeds")
+        assert self.host.systemd.ran == ran
         assert comes_up(found, before.secrets) or not started
         if is_steady(found, before.secrets) or not started:
             # A service whose units are gone is taken for one that starts at boot.

@@ -24,14 +24,18 @@ NOTHING: dict[str, Any] = {
     "restarted": False,
     "rolled_back": False,
     "not_honoured": [],
+    "prepared": [],
+    "processes": {},
 }
-#: Stands for each of the role's actions, and answers as a test says.
+#: Stands for each of the role's actions, and answers as a test says: by its name and the parts of
+#: a deploy that it is told to do, if it is told any.
 STUB = """
 from ansible.plugins.action import ActionBase
 
 class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
-        return {**super().run(tmp, task_vars), **task_vars["answers"][self._task.action]}
+        asked = " ".join([self._task.action, *self._task.args.get("parts", [])])
+        return {**super().run(tmp, task_vars), **task_vars["answers"][asked]}
 """
 PLAN = {
     "name": "demo",
@@ -39,6 +43,8 @@ PLAN = {
     "pending": True,
     "release": "c" * 12,
     "slow": False,
+    "prepares": False,
+    "parts": ["stage", "prepare", "activate"],
 }
 
 
@@ -121,4 +127,54 @@ def test_the_result_is_of_the_step_that_was_the_last(tmp_path: Path, stubs: Path
         {**NOTHING, "release": "d" * 12, "previous": "c" * 12},
         {**NOTHING, "changed": True},
         NOTHING,
+    ]
+
+
+def test_commands_before_a_release_are_run_between_its_halves(tmp_path: Path, stubs: Path) -> None:
+    plan = {**PLAN, "prepares": True}
+    answers: dict[str, dict[str, Any]] = {
+        "python_service_plan": {"plan": plan},
+        "python_service_deploy stage": {"changed": True, "release": "b" * 12, "plan": plan},
+        "python_service_deploy prepare": {
+            "changed": True,
+            "release": "b" * 12,
+            "prepared": ["migrate"],
+            "plan": plan,
+        },
+        "python_service_deploy activate": {
+            "changed": True,
+            "release": "c" * 12,
+            "prepared": ["migrate"],
+        },
+    }
+    bad = {"failed": True, "release": "b" * 12, "prepared": ["migrate"]}
+    only_staged = {**plan, "prepares": False}
+    runs: list[dict[str, Any]] = [
+        {"answers": answers},
+        {"answers": {**answers, "python_service_deploy prepare": bad}},
+        {"answers": answers, "tasks_from": "stage"},
+        {
+            "answers": {
+                "python_service_plan": {"plan": only_staged},
+                "python_service_deploy stage": answers["python_service_deploy stage"]
+                | {"plan": only_staged},
+            },
+            "tasks_from": "stage",
+        },
+        {
+            "answers": {
+                "python_service_plan": {"plan": {**only_staged, "parts": ["activate"]}},
+                "python_service_deploy": {"changed": True, "release": "c" * 12},
+            },
+            "tasks_from": "activate",
+        },
+    ]
+    staged = {**NOTHING, "changed": True, "release": "b" * 12}
+    activated = {**NOTHING, "changed": True, "release": "c" * 12}
+    assert results(tmp_path, stubs, *runs) == [
+        {**activated, "prepared": ["migrate"]},
+        {**staged, "changed": False, "prepared": ["migrate"]},
+        {**staged, "prepared": ["migrate"]},
+        staged,
+        activated,
     ]

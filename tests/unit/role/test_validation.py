@@ -206,6 +206,29 @@ def test_what_systemd_and_programs_can_take_is_no_problem() -> None:
             )
         ),
         ({"health": {"command": "x", "headers": {"Host": "x"}}}, "headers goes with url"),
+        *(
+            ({"prepare": ["python x", item]}, f"python_service_prepare: item 2: {words}")
+            for item, words in (
+                (5, "is a number; write a command, or {command: …}"),
+                (["python", "y"], "is a list; write a command"),
+                ("", "is missing; write what to run"),
+                ({"once": False}, "is missing; write what to run"),
+                ({"command": ["y"]}, "command is a list; write a string"),
+                ({"command": "y", "timeut": 5}, "'timeut' is not known; write one of command,"),
+                ({"command": "y", "once": "no"}, "once is a string; write true or false"),
+                ({"command": "y", "timeout": 0}, "timeout 0 is not a number above 0"),
+                ({"command": "y", "timeout": 86401}, "timeout 86401 is not a number above 0"),
+                ("python x", "'python x' stands there already; leave one out"),
+                ({"command": "python x", "once": False}, "'python x' stands there already"),
+                ("a && b", "no shell reads it"),
+                ("uv run x", "leave 'uv run' out"),
+                ("python 'x", "No closing quotation"),
+                ("python x\n", "contains a newline"),
+                ("-python x", "'-python' is not a program"),
+                ("python %h", "systemd would write root's own in the place of %h"),
+                ("python /opt/demo/current/x", "names /opt/demo/current"),
+            )
+        ),
         ({"health": {"command": "x", "socket": "/run/x"}}, "socket goes with url"),
         *(
             ({"health": {"url": "http://x/", "socket": path}}, "cannot be used; write the absolute")
@@ -505,3 +528,16 @@ def test_a_rollback_takes_a_name_a_release_and_how_many_stay() -> None:
         "python_service_name",
         "python_service_keep_releases",
     ]
+
+
+@pytest.mark.parametrize("entry", ["stage", "activate"])
+def test_a_half_of_a_deploy_takes_what_a_deploy_does(entry: str) -> None:
+    assert validate(entry, given(), ()) == validate("main", given(), ())
+    assert problems(entry, given(name="Demo"))[0].startswith("python_service_name: ")
+    (words,) = problems(entry, given(state="absent"))
+    assert words.startswith("python_service_state: is absent, and a removal has no halves")
+
+
+def test_a_command_before_a_release_may_say_more() -> None:
+    commands = ["./run ${A}", {"command": "python x", "once": False, "timeout": 86400}]
+    validate("main", given(prepare=commands), ())

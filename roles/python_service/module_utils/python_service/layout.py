@@ -64,6 +64,11 @@ class Layout(NamedTuple):
         return os.path.join(self.base, "old-secrets")
 
     @property
+    def new_secrets(self) -> str:
+        """The values that a release is to have, while commands run in it before it is activated."""
+        return os.path.join(self.base, "new-secrets")
+
+    @property
     def units(self) -> str:
         """Where systemd looks for the units that an administrator made."""
         return self._at("/etc/systemd/system")

@@ -19,6 +19,8 @@ DELIVERY = "LoadCredential"
 SECRET_ENVIRONMENT = "PYTHON_SERVICE_SECRET_ENVIRONMENT"  # noqa: S105 - no secret, but where some are named
 #: Lines of a unit that nothing is started from.
 _NOT_STARTED_FROM = ("#", "PartOf=")
+#: What a deploy is made of, in order. By the first two nothing changes that runs.
+PARTS = ("stage", "prepare", "activate")
 _NAMED_RELEASE = re.compile(rf"^Environment={RELEASE_FIELD}=(\w+)$", re.MULTILINE)
 
 
@@ -55,6 +57,20 @@ class Process:
     socket: str | None = None
     timer: str | None = None
     secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A command that runs in a release before it is activated.
+
+    ``command`` is as it was written, ``line`` what ``ExecStart=`` has, ``timeout`` in
+    seconds. Of the hosts of one play, ``once`` runs it on one alone.
+    """
+
+    command: str
+    line: str
+    once: bool
+    timeout: float
 
 
 @dataclass(frozen=True)
@@ -100,7 +116,8 @@ class Release:
     installed as well, or projects beside it, ``units`` are texts by file name.
     ``beside`` is the digest of what is built with it: those projects, and the
     version that it takes. ``files`` is that of its configuration files, empty
-    where there are none. ``origin`` is for people, outside the id: ``created``
+    where there are none. ``prepare`` are the commands that come before its
+    activation, in order. ``origin`` is for people, outside the id: ``created``
     (ISO 8601, UTC), ``by`` (user@controller), ``revision`` (a commit) and
     ``requirements`` (where they came from).
     """
@@ -114,6 +131,7 @@ class Release:
     origin: Mapping[str, Any]
     beside: str = ""
     files: str = ""
+    prepare: tuple[Prepared, ...] = ()
 
     @property
     def secrets(self) -> set[str]:
@@ -157,6 +175,8 @@ def release_from_json(data: Mapping[str, Any]) -> Release:
         origin=dict(data["origin"]),
         beside=data.get("beside", ""),
         files=data.get("files", ""),
+        # Releases of before 0.2 have none.
+        prepare=tuple(Prepared(**one) for one in data.get("prepare", ())),
     )
 
 

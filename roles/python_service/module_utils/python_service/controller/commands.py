@@ -117,10 +117,11 @@ def _word_problem(word: str, *, expands: bool) -> str | None:
     return None
 
 
-def rest_of(command: str) -> str:
-    """What follows the first word of a command, as it was written."""
+def with_program(program: str, command: str) -> str:
+    """A command with the path of its program in the place of its first word, and the rest as it was written."""
     first = _WORD.search(command)
-    return command[first.end() :].strip(" \t") if first else ""
+    rest = command[first.end() :].strip(" \t") if first else ""
+    return f"{program} {rest}".rstrip(" ")
 
 
 def programs_of(line: str) -> Iterator[Program]:

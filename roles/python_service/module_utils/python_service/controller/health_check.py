@@ -38,12 +38,17 @@ def health_problems(health: Mapping[Any, Any]) -> Iterator[str]:
     if "socket" in health:
         yield from _socket(health["socket"], health.get("url"))
     timeout = health.get("timeout", 1)
-    number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    if not number or not 0 < timeout <= MOST_SECONDS:
+    if not is_duration(timeout):
         yield problem(
             "health",
             f"timeout {timeout!r} is not a number above 0; write seconds, at most {MOST_SECONDS}",
         )
+
+
+def is_duration(value: Any) -> bool:
+    """Whether this is a number of seconds for which something can be waited."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and 0 < value <= MOST_SECONDS
 
 
 def _key_problems(health: Mapping[Any, Any]) -> Iterator[str]:

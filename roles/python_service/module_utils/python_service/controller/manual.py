@@ -22,7 +22,7 @@ _KEYS = ("type", "choices", "elements", "required")
 
 
 def specification(entry: str) -> dict[str, dict[str, Any]]:
-    """What an entry point takes, by names without the prefix: `main` or `rollback`."""
+    """What an entry point takes, by names without the prefix: `main`, say."""
     return {
         name[len(PREFIX) :]: {key: option[key] for key in _KEYS if key in option}
         for name, option in _SPECIFICATIONS[entry]["options"].items()

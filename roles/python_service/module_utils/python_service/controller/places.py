@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .problems import problem
+from .problems import prepare_item, problem
 from .settings import items_of
 
 #: Where nothing stays, and why.
@@ -89,6 +89,8 @@ def _texts(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Texts that a process meets: the variable, where in it, and the text."""
     yield "command", "", str(arguments["command"])
     yield "health", "command ", str(arguments["health"].get("command", ""))
+    for number, item in enumerate(arguments["prepare"], 1):
+        yield prepare_item(number), "", str(item)
     for name, value in arguments["environment"].items():
         yield "environment", f"{name} ", str(value)
     for section, directives in arguments["unit_options"].items():

@@ -6,16 +6,16 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import ServiceError
 from ..foreign import printable
-from ..model import Release, release_to_json
+from ..model import PARTS, Release, release_to_json
 from ..source import Source, readable, short_text
 from .configuration import CONFIGURATION_DIRECTORY, source_of
 from .contents import Contents, gather
-from .release import describe, process_problems
+from .release import describe, prepare_problems, process_problems
 from .revision import revision
 from .run_cache import RunCache
 from .secrets import packed, program_problems
@@ -44,6 +44,7 @@ def plan(arguments: Mapping[str, Any], by: str, cache: RunCache) -> Plan:
         contents = gather(settings, known, cache)
     found = [
         *(text for process in settings.processes for text in process_problems(process, contents)),
+        *prepare_problems(settings, contents),
         *program_problems(settings, contents),
         *(zipped_problems(settings, contents.zipped) if contents.zipped else []),
     ]
@@ -60,8 +61,10 @@ def plan(arguments: Mapping[str, Any], by: str, cache: RunCache) -> Plan:
     return Plan(settings, contents, describe(settings, contents, origin))
 
 
-def deploy_options(planned: Plan, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """What the modules that look at and make a deploy are given."""
+def deploy_options(
+    planned: Plan, arguments: Mapping[str, Any], parts: Sequence[str] = PARTS
+) -> dict[str, Any]:
+    """What the modules that look at and make these parts of a deploy are given."""
     return {
         "name": planned.settings.layout.name,
         "root": planned.settings.layout.root,
@@ -71,11 +74,14 @@ def deploy_options(planned: Plan, arguments: Mapping[str, Any]) -> dict[str, Any
         "state": arguments["state"],
         "enabled": arguments["enabled"],
         "keep_releases": arguments["keep_releases"],
+        "parts": [*parts],
         "secrets": packed(arguments["secrets"]),
     }
 
 
-def look_options(planned: Plan, arguments: Mapping[str, Any], *, diff: bool) -> dict[str, Any]:
+def look_options(
+    planned: Plan, arguments: Mapping[str, Any], parts: Sequence[str] = PARTS, *, diff: bool
+) -> dict[str, Any]:
     """What the module `python_service_look` is given; with ``diff``, the release's files as well."""
     contents = planned.contents
     sources = {"app": contents.source or Source("", ()), "etc": source_of(contents.files)}
@@ -83,7 +89,7 @@ def look_options(planned: Plan, arguments: Mapping[str, Any], *, diff: bool) -> 
         part: {path: entry.content for path, entry in source.files.items()}
         for part, source in sources.items()
     }
-    return {**deploy_options(planned, arguments), "files": files if diff else None}
+    return {**deploy_options(planned, arguments, parts), "files": files if diff else None}
 
 
 def stages(outcome: Mapping[str, Any]) -> bool:

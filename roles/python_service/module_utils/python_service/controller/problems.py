@@ -28,6 +28,11 @@ def named(text: str, process: str) -> str:
     return f"{PREFIX}processes.{process}.{text[len(PREFIX) :]}" if process else text
 
 
+def prepare_item(number: int) -> str:
+    """What stands for a variable's name where one command of ``python_service_prepare`` is meant."""
+    return f"prepare: item {number}"
+
+
 def line_problems(name: str, value: str, where: str = "") -> Iterator[str]:
     """What keeps a text from standing in one line of a unit; ``where`` it is in the variable."""
     bad = _CONTROL.search(value)

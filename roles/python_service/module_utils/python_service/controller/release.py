@@ -15,13 +15,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ..model import Process, Release, Venv
+from ..model import Prepared, Process, Release, Venv
 from ..source import FILE, Entry, Source, combined_digest
-from .commands import programs_of, words_of
+from .commands import programs_of, with_program, words_of
 from .configuration import CONFIGURATION_DIRECTORY, source_of
 from .contents import Contents
 from .pip_options import anonymous
-from .problems import named, problem
+from .problems import named, prepare_item, problem
 from .settings import ProcessSettings, Settings, items_of
 from .unit_options import COMMANDS
 from .units import service_unit, socket_unit, target_unit, timer_unit
@@ -51,6 +51,9 @@ def describe(settings: Settings, contents: Contents, origin: Mapping[str, Any]) 
     beside = _beside(contents)
     files = source_of(contents.files).digest if contents.files else ""
     parts = [source, venv.id, *nameless, *nameless.values(), proofs, *filter(None, [beside, files])]
+    prepare = [asdict(one) for one in _prepare(settings, contents, "", venv)]
+    if prepare:
+        parts.append(json.dumps(prepare, sort_keys=True))
     release = combined_digest(parts)[:ID_LENGTH]
     return Release(
         id=release,
@@ -62,6 +65,7 @@ def describe(settings: Settings, contents: Contents, origin: Mapping[str, Any]) 
         origin=origin,
         beside=beside,
         files=files,
+        prepare=_prepare(settings, contents, release, venv),
     )
 
 
@@ -74,23 +78,33 @@ def process_problems(process: ProcessSettings, contents: Contents) -> list[str]:
     return [named(text, process.name) for text in found]
 
 
-def _command_problems(command: str, contents: Contents) -> list[str]:
+def prepare_problems(settings: Settings, contents: Contents) -> list[str]:
+    """What commands of ``python_service_prepare`` name that the release would not hold."""
+    return [
+        words
+        for number, one in enumerate(settings.prepare, 1)
+        for words in _command_problems(one.command, contents, prepare_item(number))
+    ]
+
+
+def _command_problems(command: str, contents: Contents, where: str = "command") -> list[str]:
+    """The problems of a command; ``where`` is the name of a variable, and perhaps of an item of it."""
     words = words_of(command)
     program = words[0]
     files = _entries(contents)
     if program.startswith("./"):
-        return _file_problems("command", program, files)
+        return _file_problems(where, program, files)
     if _PYTHON.fullmatch(program):
         script = words[1] if len(words) > 1 else "-"
         if not script.startswith(("-", "/")) and os.path.normpath(script) not in files:
-            return [_absent("command", script)]
+            return [_absent(where, script)]
     elif not (program.startswith("/") or contents.installs):
         said = (
             f"{program!r} is not in the service's virtual environment; add what brings it to "
             "python_service_requirements, or write 'python …', an absolute path on the host, "
             "or ./ followed by a file of the source"
         )
-        return [problem("command", said)]
+        return [problem(where, said)]
     return []
 
 
@@ -147,12 +161,10 @@ def _beside(contents: Contents) -> str:
     return combined_digest([*libraries, *build]) if libraries or build else ""
 
 
-def _program(
-    settings: Settings, process: ProcessSettings, contents: Contents, release: str, venv: Venv
-) -> str:
-    """Absolute path of the first word of a process's command."""
+def _program(settings: Settings, command: str, contents: Contents, release: str, venv: Venv) -> str:
+    """Absolute path of the first word of a command."""
     layout = settings.layout
-    word = words_of(process.command)[0]
+    word = words_of(command)[0]
     if word.startswith("/"):
         return word
     if word.startswith("./"):
@@ -182,7 +194,7 @@ def _processes(
     return tuple(
         Process(
             unit=process.unit,
-            program=_program(settings, process, contents, release, venv),
+            program=_program(settings, process.command, contents, release, venv),
             settle=process.settle,
             health=process.health,
             socket=process.socket,
@@ -197,7 +209,7 @@ def _units(settings: Settings, contents: Contents, release: str, venv: Venv) -> 
     paths = _paths(settings, contents, release, venv)
     units = {}
     for process in settings.processes:
-        program = _program(settings, process, contents, release, venv)
+        program = _program(settings, process.command, contents, release, venv)
         units[process.unit] = service_unit(settings, process, release, program, paths)
         if process.socket:
             units[process.socket] = socket_unit(settings, process)
@@ -206,3 +218,19 @@ def _units(settings: Settings, contents: Contents, release: str, venv: Venv) -> 
     if settings.target:
         units[settings.target] = target_unit(settings)
     return units
+
+
+def _prepare(
+    settings: Settings, contents: Contents, release: str, venv: Venv
+) -> tuple[Prepared, ...]:
+    return tuple(
+        Prepared(
+            command=one.command,
+            line=with_program(
+                _program(settings, one.command, contents, release, venv), one.command
+            ),
+            once=one.once,
+            timeout=float(one.timeout),
+        )
+        for one in settings.prepare
+    )

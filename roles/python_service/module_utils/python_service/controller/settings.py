@@ -57,6 +57,15 @@ class ProcessSettings:
 
 
 @dataclass(frozen=True)
+class PrepareSettings:
+    """What is asked for of one command of ``python_service_prepare``; ``timeout`` is in seconds."""
+
+    command: str
+    once: bool = True
+    timeout: float = 600
+
+
+@dataclass(frozen=True)
 class Settings:
     """What is asked for of a service; see meta/argument_specs.yml for the variables.
 
@@ -82,6 +91,7 @@ class Settings:
     extras: Sequence[str]
     gather_wheels: bool
     pip: PipOptions
+    prepare: tuple[PrepareSettings, ...] = ()
 
     @property
     def main(self) -> ProcessSettings:
@@ -123,6 +133,10 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
         extras=arguments["extras"],
         gather_wheels=arguments["gather_wheels"],
         pip=pip_options(arguments["pip_options"]),
+        prepare=tuple(
+            PrepareSettings(**item) if isinstance(item, dict) else PrepareSettings(item)
+            for item in arguments["prepare"]
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 
 from ..model import SECRET_ENVIRONMENT
-from .commands import located, rest_of
+from .commands import located, with_program
 from .hardening import protection, socket_protection
 from .manual import ROLE
 from .settings import ProcessSettings, Settings, items_of
@@ -56,7 +56,7 @@ def service_unit(
         instance=process.instance,
         type="oneshot" if process.schedule else process.type,
         logging=settings.logging,
-        command=f"{program} {rest_of(process.command)}".rstrip(" "),
+        command=with_program(program, process.command),
         app=settings.layout.app(release),
         user=settings.user,
         group=settings.group,

@@ -13,7 +13,7 @@ import difflib
 import math
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -30,11 +30,11 @@ from .commands import (
 )
 from .configuration import elsewhere_problems, file_problems
 from .hardening import hardening_problems
-from .health_check import MOST_SECONDS, health_problems
+from .health_check import MOST_SECONDS, health_problems, is_duration
 from .manual import PREFIX, known_variables, specification
 from .pip_options import OptionError, pip_options
 from .places import current_problems, own_directories, root_problems
-from .problems import kind_of, line_problems, named, problem
+from .problems import kind_of, line_problems, named, prepare_item, problem
 from .processes import (
     activation_problems,
     address_problems,
@@ -54,6 +54,7 @@ _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 _PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+")
 _EXTRA = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _HOST_PATHS = ("root", "python")
+_OF_PREPARE = ("command", "once", "timeout")
 _KINDS = {
     "bool": "true or false",
     "dict": "a dictionary",
@@ -80,7 +81,10 @@ def validate(entry: str, given: Mapping[str, Any], variables: Iterable[str]) -> 
     if not found and "processes" in arguments:
         arguments["processes"], found = _processes(arguments["processes"])
     if not found:
-        found = _problems(arguments) if entry == "main" else _rollback_problems(arguments)
+        found = [
+            *(_rollback_problems if entry == "rollback" else _problems)(arguments),
+            *(_half_problems(arguments) if entry in ("stage", "activate") else []),
+        ]
     if found:
         raise ServiceError("\n".join(found))
     return arguments
@@ -171,6 +175,7 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
                 )
             )
         found += _process_problems(arguments, base, is_named=is_named)
+        found += _prepare(arguments["prepare"])
         for name, process in arguments["processes"].items():
             # With what all processes share.
             merged = {**arguments, **process}
@@ -207,6 +212,13 @@ def _process_problems(arguments: Mapping[str, Any], base: str, *, is_named: bool
 def _rollback_problems(arguments: Mapping[str, Any]) -> list[str]:
     """All that is wrong with the arguments of a rollback; as `_problems`."""
     return [*_name(arguments), *_keep_releases(arguments["keep_releases"])]
+
+
+def _half_problems(arguments: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with arguments for one half of a deploy."""
+    if arguments["state"] == "absent":
+        said = "is absent, and a removal has no halves; include the role without tasks_from"
+        yield problem("state", said)
 
 
 def _name(arguments: Mapping[str, Any]) -> Iterator[str]:
@@ -249,35 +261,67 @@ def _texts(arguments: Mapping[str, Any]) -> Iterator[str]:
         yield problem("description", "ends with a backslash; leave it out")
 
 
-def _command(command: str | None) -> Iterator[str]:
+def _command(command: str | None, where: str = "command") -> Iterator[str]:
+    """What is wrong with a command; ``where`` it is from is the name of a variable, and perhaps of an item."""
     if not command or not command.strip():
-        yield problem("command", "is missing; write what to run, such as 'python -m demo'")
+        yield problem(where, "is missing; write what to run, such as 'python -m demo'")
         return
-    bad = list(line_problems("command", command))
+    bad = list(line_problems(where, command))
     if bad:
         yield from bad
         return
     try:
         words = words_of(command)
     except ValueError as error:
-        yield problem("command", f"{error} in {command!r}; close the quotes")
+        yield problem(where, f"{error} in {command!r}; close the quotes")
         return
     if command.rstrip().endswith("\\"):
-        yield problem("command", "ends with a backslash; leave it out")
+        yield problem(where, "ends with a backslash; leave it out")
     needs_a_shell = shell_problem(command)
     otherwise = needless_problem(words) or specifier_problem(command)
     if needs_a_shell:
-        yield problem("command", f"no shell reads it: {needs_a_shell}")
+        yield problem(where, f"no shell reads it: {needs_a_shell}")
     elif otherwise:
-        yield problem("command", otherwise)
+        yield problem(where, otherwise)
     elif not is_program(words[0]):
         yield problem(
-            "command",
+            where,
             f"{words[0]!r} is not a program; write the name of one in the virtual environment, "
             "an absolute path, or ./ followed by a path in the source",
         )
     elif "/" in words[0] and not words[0].startswith(("/", "./")):
-        yield problem("command", f"{words[0]!r} is ambiguous; write './{words[0]}'")
+        yield problem(where, f"{words[0]!r} is ambiguous; write './{words[0]}'")
+
+
+def _prepare(items: Sequence[Any]) -> Iterator[str]:
+    before: list[Any] = []
+    for number, item in enumerate(items, 1):
+        where = prepare_item(number)
+        if not isinstance(item, (str, dict)):
+            yield problem(where, f"is {kind_of(item)}; write a command, or {{command: …}}")
+            continue
+        given = item if isinstance(item, dict) else {"command": item}
+        yield from _prepare_keys(given, where)
+        command = given.get("command")
+        if command is None or isinstance(command, str):
+            yield from _command(command, where)
+        else:
+            yield problem(where, f"command is {kind_of(command)}; write a string")
+        if command in before:
+            yield problem(where, f"{command!r} stands there already; leave one out")
+        before.append(command)
+
+
+def _prepare_keys(given: Mapping[Any, Any], where: str) -> Iterator[str]:
+    for key in given:
+        if key not in _OF_PREPARE:
+            yield problem(where, f"{key!r} is not known; write one of {', '.join(_OF_PREPARE)}")
+    if not isinstance(given.get("once", True), bool):
+        yield problem(where, f"once is {kind_of(given['once'])}; write true or false")
+    timeout = given.get("timeout", 1)
+    if not is_duration(timeout):
+        said = f"timeout {timeout!r} is not a number above 0; write seconds, at most {MOST_SECONDS}"
+        yield problem(where, said)
 
 
 def _environment(environment: Mapping[Any, Any]) -> Iterator[str]:

@@ -16,9 +16,9 @@ from dataclasses import replace
 from ..errors import ServiceError, reason_of
 from ..foreign import message
 from ..layout import Layout
-from ..model import Release
+from ..model import PARTS, Release
 from . import history, venv
-from .decide import TARGET, Desired, Observed, ObservedUnit, Step, decide, startable
+from .decide import TARGET, Desired, Observed, ObservedUnit, Step, decide, lacking, startable
 from .isolation import on_this_host
 from .journal import state
 from .machine import Machine
@@ -27,16 +27,17 @@ from .outcome import Outcome, predict
 from .processes import told_of
 from .reasons import explain_words, subject_of
 from .releases import read_release
+from .sandbox import end_left
 from .staging import clean
 from .steps import Change, Hands, Request
 from .trust import weakness
 
 #: Steps by which nothing changes that runs.
-_BEFOREHAND: Collection[str] = ("claim", "make", "distrust", "stage")
+_BEFOREHAND: Collection[str] = ("claim", "make", "distrust", "stage", "keep", "prepare")
 #: Steps that nothing that runs depends on: they come when the release counts.
 _AFTERWARDS: Collection[str] = ("prune",)
 _NOT_UNDONE = (
-    "Its ExecStartPre= ran: what that changed outside of the release, as a migration does in a "
+    "Its {} ran: what that changed outside of the release, as a migration does in a "
     "database, is not undone."
 )
 
@@ -52,17 +53,22 @@ def activate(layout: Layout, machine: Machine, desired: Desired, request: Reques
         raise ServiceError(
             f"{untrusted}, who could replace the service's code; have root own it, and nobody else write there"
         )
+    end_left(layout, machine.systemd)
     clean(layout)
     observed = observe(layout, machine, desired)
     change = Change(layout, machine, desired, request, observed)
     outcome = predict(layout, change.observed, desired)
+    words = unfinished(layout, observed, desired)
+    if words:
+        raise ServiceError(words)
     hands = Hands(change)
     try:
         hands.carry_out([step for step in outcome.steps if step.action not in _AFTERWARDS])
     except BaseException as error:
         # Any end but success goes back, whatever it was.
-        raise _Failure(change, error, hands.warnings).put_back(hands.done) from error
+        raise _Failure(change, error, hands).put_back(hands.done) from error
     outcome.warnings += hands.warnings
+    outcome.prepared = hands.prepared
     try:
         hands.carry_out([step for step in outcome.steps if step.action in _AFTERWARDS])
     except Exception as error:  # noqa: BLE001 - the deploy has ended well, whatever it was
@@ -74,12 +80,24 @@ def activate(layout: Layout, machine: Machine, desired: Desired, request: Reques
     return outcome
 
 
+def unfinished(layout: Layout, observed: Observed, desired: Desired) -> str:
+    """What has to be done before the parts of a deploy that are to be done now; empty where it is done."""
+    left = lacking(observed, desired)
+    if not left:
+        return ""
+    what = "prepared" if all(step.action == "prepare" for step in left) else "staged"
+    return (
+        f"release {desired.id} of {layout.name} is not {what} on this host; "
+        "include the role with tasks_from: stage first"
+    )
+
+
 class _Failure:
     """What is done and said where a deploy did not end well."""
 
-    def __init__(self, change: Change, error: BaseException, warnings: list[str]) -> None:
+    def __init__(self, change: Change, error: BaseException, hands: Hands) -> None:
         self._change = change
-        self._warnings = warnings
+        self._hands = hands
         self._layout = change.layout
         self._reason = message(reason_of(error))
 
@@ -87,14 +105,13 @@ class _Failure:
         """Put back what was there before; the error that tells of it all."""
         if all(step.action in _BEFOREHAND for step in done):
             self._note(history.FAILED)
-            release = self._change.desired.release
-            why = explain_words(subject_of(self._layout, release), self._reason) if release else []
-            told = "\n".join([*why, self._reason])
-            words = f"The release of {self._layout.name} could not be staged: {told}"
-            last = history.in_place(self._change.observed.events)
-            return self._error([words, "What runs is untouched."], last.after if last else None)
+            return self._untouched(done)
         self._note(history.REJECTED)
-        lasting = [_NOT_UNDONE] if self._prepared(done) else []
+        ran = [
+            *(["ExecStartPre="] if self._prepared(done) else []),
+            *(["python_service_prepare"] if self._change.desired.prepare else []),
+        ]
+        lasting = [_NOT_UNDONE.format(" and ".join(ran))] if ran else []
         before = self._before()
         same = before is not None and before.id == self._change.desired.id
         renewed = self._renewed()
@@ -109,6 +126,22 @@ class _Failure:
             ending += " What its secrets were before is back."
         return self._error(
             [said, *lasting, ending], before.id if before else None, back=before if back else None
+        )
+
+    def _untouched(self, done: list[Step]) -> ServiceError:
+        """The error that tells of what failed before anything that runs was touched."""
+        release = self._change.desired.release
+        if done and done[-1].action == "prepare":
+            what, why = "prepared", []
+            lasting = [_NOT_UNDONE.format("python_service_prepare")]
+        else:
+            what, lasting = "staged", []
+            why = explain_words(subject_of(self._layout, release), self._reason) if release else []
+        told = "\n".join([*why, self._reason])
+        words = f"The release of {self._layout.name} could not be {what}: {told}"
+        last = history.in_place(self._change.observed.events)
+        return self._error(
+            [words, *lasting, "What runs is untouched."], last.after if last else None
         )
 
     def _renewed(self) -> list[str]:
@@ -202,9 +235,11 @@ class _Failure:
             previous=history.previous(self._change.observed.events, release),
             restarted=bool(back and back.active),
             rolled_back=back is not None,
-            warnings=self._warnings,
+            prepared=self._hands.prepared,
+            warnings=self._hands.warnings,
         ).facts()
-        return ServiceError("\n".join(words), **{**facts, "changed": back is not None})
+        facts = {**facts, "changed": back is not None, "reason": self._reason}
+        return ServiceError("\n".join(words), **facts)
 
 
 def _started(done: list[Step]) -> set[str]:
@@ -253,5 +288,7 @@ def as_it_was(observed: Observed, release: Release, like: Desired) -> Desired:
         active=units if runs else (),
         enabled=units if was_enabled(own) else (),
         spare=[*like.spare, *([like.id] if like.id else [])],
+        prepare=(),
+        parts=PARTS,
         secrets={name: secret.proven for name, secret in observed.secrets.items()},
     )

@@ -109,7 +109,7 @@ main(sys.argv[0], sys.argv[1:])
 def drop_in(layout: Layout, unit: str, text: str) -> str:
     """What holds for all commands: the settings of a process whose unit has this text."""
     head = _HEAD.format(name=layout.name)
-    lines = "\n".join(settings(text, unit))
+    lines = "\n".join(settings(text, f"JoinsNamespaceOf={unit}"))
     return head + _DROP_IN.format(script=layout.run, unit=unit, settings=lines)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from ..model import Process, Release, anonymous, release_from_json
+from ..model import PARTS, Prepared, Process, Release, anonymous, release_from_json
 from . import history
 from .history import Event
 from .secrets import Secret, secrets_from
@@ -107,6 +107,8 @@ class Desired:
     is how many releases that were in place stay, and ``spare`` are others that do.
     ``accounts`` are those that it runs as, a user after its group. ``secrets`` are
     the values that the host is to have, by name; others stay as they are.
+    ``prepare`` are the commands that come before the release is activated, none on a
+    way back. Of it all, only ``parts`` are to be done now.
     """
 
     release: Release | None = None
@@ -119,6 +121,8 @@ class Desired:
     spare: Collection[str] = ()
     accounts: tuple[Account, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    prepare: tuple[Prepared, ...] = ()
+    parts: Collection[str] = PARTS
 
     @classmethod
     def of(cls, release: Release, *, started: bool, enabled: bool, keep: int) -> Desired:
@@ -131,14 +135,21 @@ class Desired:
     @classmethod
     def from_options(cls, given: Mapping[str, Any]) -> Desired:
         """What the options of a module that looks at or makes a deploy want (`module.DEPLOY_OPTIONS`)."""
+        release = release_from_json(given["release"])
         desired = cls.of(
-            release_from_json(given["release"]),
+            release,
             started=given["state"] == "started",
             enabled=given["enabled"],
             keep=given["keep_releases"],
         )
         accounts = (("group", given["group"]), ("user", given["user"]))
-        return replace(desired, accounts=accounts, secrets=secrets_from(given["secrets"]))
+        return replace(
+            desired,
+            accounts=accounts,
+            secrets=secrets_from(given["secrets"]),
+            prepare=release.prepare,
+            parts=given["parts"],
+        )
 
     @property
     def id(self) -> str | None:
@@ -158,6 +169,8 @@ class Step(NamedTuple):
     claim      note that the service is the role's, and what accounts it makes
     make       a group or a user
     stage      make a release, and its venv, from what was sent
+    keep       a release, until it is activated or another one is staged
+    prepare    a release, by a command
     distrust   note that the running invocations of units are out of date
     stop       units
     disable    units
@@ -200,7 +213,14 @@ def startable(release: Release) -> list[str]:
 def decide(observed: Observed, desired: Desired) -> list[Step]:
     """The steps from what is observed to what is desired, in order; none where it is so."""
     decision = _Decision(observed, desired)
-    return [*decision.steps(), *prune(observed, desired, decision.lasting())]
+    parts = {"stage": decision.stage, "prepare": decision.prepare, "activate": decision.activate}
+    return [step for part in PARTS if part in desired.parts for step in parts[part]()]
+
+
+def lacking(observed: Observed, desired: Desired) -> list[Step]:
+    """The steps of those parts that have to be done before the ones that are to be done now."""
+    before = PARTS[: min(PARTS.index(part) for part in desired.parts)]
+    return decide(observed, replace(desired, parts=before)) if before else []
 
 
 def prune(observed: Observed, desired: Desired, lasting: Collection[str]) -> Iterator[Step]:
@@ -217,6 +237,7 @@ def prune(observed: Observed, desired: Desired, lasting: Collection[str]) -> Ite
         *lasting,
         desired.id,
         history.previous(observed.events, desired.id),
+        _waiting(observed, desired),
     }
     present = {*observed.releases, *observed.unreadable}
     unwanted = sorted(present - stay)
@@ -234,6 +255,13 @@ def prune(observed: Observed, desired: Desired, lasting: Collection[str]) -> Ite
     if desired.release:
         for name in renewed(observed, desired):
             yield Step("prune", ("old value of", name))
+
+
+def _waiting(observed: Observed, desired: Desired) -> str | None:
+    """The staged release that stays; none where another is activated, which then was staged after it."""
+    last = history.in_place(observed.events)
+    in_place = last is not None and last.after == desired.id
+    return history.staged(observed.events) if "stage" in desired.parts or in_place else None
 
 
 def renewed(observed: Observed, desired: Desired) -> list[str]:
@@ -280,13 +308,8 @@ class _Decision:
         self._to_start = [name for name in self._units if self._has_to_start(name)]
         self._accepted = self._is_accepted()
 
-    def steps(self) -> Iterator[Step]:
+    def stage(self) -> Iterator[Step]:
         desired, observed = self._desired, self._observed
-        outdated = [
-            name
-            for name in self._to_start
-            if name in self._rewritten and self._unit(name).state in BUSY
-        ]
         if desired.release and (observed.lacking or not observed.claimed):
             yield Step("claim")
         yield from (Step("make", account) for account in observed.lacking)
@@ -295,6 +318,22 @@ class _Decision:
                 "distrust", [name for name in self._units if self._runs_from_ruins(name)]
             )
             yield Step("stage", (desired.release.id,))
+        if desired.release and "activate" not in desired.parts and not self._is_kept():
+            yield Step("keep", (desired.release.id,))
+
+    def prepare(self) -> Iterator[Step]:
+        done = history.prepared(self._observed.events, self._desired.id)
+        for one in self._desired.prepare:
+            if one.command not in done:
+                yield Step("prepare", (one.command,))
+
+    def activate(self) -> Iterator[Step]:
+        desired, observed = self._desired, self._observed
+        outdated = [
+            name
+            for name in self._to_start
+            if name in self._rewritten and self._unit(name).state in BUSY
+        ]
         commands = () if desired.release else observed.commands
         stopped = [name for name in self._units if self._has_to_stop(name)]
         ended = [name for name in stopped if not name.endswith(TARGET)]
@@ -325,8 +364,9 @@ class _Decision:
         if desired.release and not self._accepted:
             result = history.ACCEPTED if desired.active else history.STOPPED
             yield Step("record", (desired.release.id,), result)
+        yield from prune(observed, desired, self._lasting())
 
-    def lasting(self) -> set[str]:
+    def _lasting(self) -> set[str]:
         """Releases that processes were started from which are neither stopped nor started anew.
 
         Likewise those of commands, which end by themselves.
@@ -421,6 +461,12 @@ class _Decision:
         if renewed(self._observed, self._desired):
             return False
         return last.result == history.ACCEPTED or not self._desired.active
+
+    def _is_kept(self) -> bool:
+        """Whether the wanted release stays on the host, whatever else is deployed meanwhile."""
+        last = history.in_place(self._observed.events)
+        in_place = last is not None and last.after == self._desired.id
+        return in_place or history.staged(self._observed.events) == self._desired.id
 
     def _to_prove(self) -> list[Process]:
         if self._desired.release is None or not self._desired.active:

@@ -4,13 +4,15 @@
 
 `history.jsonl` has one JSON object a line: ``what`` (``deploy``, ``rollback`` or
 ``remove``), ``from`` and ``to`` (ids of releases, null where there is none),
-``result``, ``reason`` (text, where it did not end well), ``by``
-(user@controller) and ``when`` (ISO 8601, UTC). Results:
+``result``, ``reason`` (text, where it did not end well), ``command`` (text, where
+one was run), ``by`` (user@controller) and ``when`` (ISO 8601, UTC). Results:
 
+``staged``    the release is to stay until it is in place, or another is staged
+``prepared``  a command of ``python_service_prepare`` has succeeded for the release
 ``accepted``  the release runs and was proven
 ``stopped``   the release is in place, and nothing runs
 ``rejected``  it was not accepted; what was there before was put back, if it was another
-``failed``    it could not be made, and nothing was touched
+``failed``    it could not be made or prepared, and nothing that runs was touched
 ``removed``   the service was removed
 """
 
@@ -27,9 +29,13 @@ from .files import read
 
 ACCEPTED, STOPPED, REJECTED = "accepted", "stopped", "rejected"
 FAILED, REMOVED = "failed", "removed"
+STAGED, PREPARED = "staged", "prepared"
 #: Results after which the release is the one that counts. One that was put there stopped may
 #: have been started by hand since, and whoever goes back to it has it proven.
 IN_PLACE = (ACCEPTED, STOPPED)
+
+#: In the order of `Event`.
+_FIELDS = ("what", "from", "to", "result", "by", "reason", "command")
 
 
 class Event(NamedTuple):
@@ -41,6 +47,7 @@ class Event(NamedTuple):
     result: str
     by: str
     reason: str | None = None
+    command: str | None = None
 
 
 def append(layout: Layout, event: Event) -> None:
@@ -55,6 +62,8 @@ def append(layout: Layout, event: Event) -> None:
     }
     if event.reason is not None:
         fields["reason"] = shortened(event.reason, MOST_OF_A_MESSAGE)
+    if event.command is not None:
+        fields["command"] = event.command
     line = json.dumps(fields).encode() + b"\n"
     with open(layout.history, "a+b", buffering=0) as file:
         end = file.tell()
@@ -87,13 +96,13 @@ def events(layout: Layout) -> tuple[Event, ...]:
 def _event(line: str) -> Event | None:
     try:
         fields = json.loads(line)
-        told = [fields.get(name) for name in ("what", "from", "to", "result", "by", "reason")]
+        told = [fields.get(name) for name in _FIELDS]
     except (ValueError, AttributeError):
         return None
-    what, before, after, result, by, reason = told
+    what, before, after, result, by, *rest = told
     necessary = all(isinstance(value, str) for value in (what, result, by))
-    other = all(isinstance(value, (str, type(None))) for value in (before, after, reason))
-    return Event(what, before, after, result, by, reason) if necessary and other else None
+    other = all(isinstance(value, (str, type(None))) for value in (before, after, *rest))
+    return Event(what, before, after, result, by, *rest) if necessary and other else None
 
 
 def in_place(events: tuple[Event, ...]) -> Event | None:
@@ -134,3 +143,21 @@ def previous(events: tuple[Event, ...], release: str | None) -> str | None:
     """The release to go back to from ``release``, if there is one."""
     path = [other for other in way_back(events) if other != release]
     return path[-1] if path else None
+
+
+def staged(events: tuple[Event, ...]) -> str | None:
+    """The release that is to stay since it was staged, and that was not activated since then."""
+    waiting = None
+    for event in events:
+        if event.result == STAGED:
+            waiting = event.after
+        elif event.after == waiting and event.result in (*IN_PLACE, REJECTED):
+            waiting = None
+    return waiting
+
+
+def prepared(events: tuple[Event, ...], release: str | None) -> set[str | None]:
+    """The commands that have succeeded for a release."""
+    return {
+        event.command for event in events if event.result == PREPARED and event.after == release
+    }

@@ -11,6 +11,10 @@ from ..foreign import last_lines, shortened
 from ..model import RELEASE_FIELD
 from .systemd import Systemd
 
+_WARNINGS = "Its journal at warning and worse:"
+_NO_WARNINGS = "Its journal, which has no warnings:"
+_BY_SYSTEMD = "It said nothing; systemd says:"
+
 
 def state(status: Mapping[str, str]) -> str:
     """A unit's state in words: ``failed (failed), result exit-code, exit status 7``."""
@@ -65,12 +69,26 @@ def said(
     # Root alone can name a unit that it is not in itself.
     by_systemd = ["_UID=0", f"UNIT={unit}"]
     for heading, matches in (
-        ("Its journal at warning and worse:", [this, "--priority", "warning"]),
-        ("Its journal, which has no warnings:", [this]),
+        (_WARNINGS, [this, "--priority", "warning"]),
+        (_NO_WARNINGS, [this]),
         ("Its journal, from the starts before this one:", of_release),
-        ("It said nothing; systemd says:", [*by_systemd, f"INVOCATION_ID={invocation}"]),
-        ("It said nothing; systemd says:", by_systemd),
+        (_BY_SYSTEMD, [*by_systemd, f"INVOCATION_ID={invocation}"]),
+        (_BY_SYSTEMD, by_systemd),
     ):
         entries = systemd.journal(matches, since if matches in (of_release, by_systemd) else 0.0)
+        if entries:
+            yield Said(heading, entries)
+
+
+def said_since(systemd: Systemd, unit: str, since: float) -> Iterator[Said]:
+    """What a unit that ran once said since then; as `said`, whatever its invocation was."""
+    systemd.sync_journal()
+    of_unit = f"_SYSTEMD_UNIT={unit}"
+    for heading, matches in (
+        (_WARNINGS, [of_unit, "--priority", "warning"]),
+        (_NO_WARNINGS, [of_unit]),
+        (_BY_SYSTEMD, ["_UID=0", f"UNIT={unit}"]),
+    ):
+        entries = systemd.journal(matches, since)
         if entries:
             yield Said(heading, entries)

@@ -13,6 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..errors import ServiceError, reason_of
 from ..foreign import message
+from ..model import PARTS
 
 #: What a module does with its parameters, and whether it shall only look; gives its result.
 Work = Callable[[Mapping[str, Any], bool], "dict[str, Any]"]
@@ -27,6 +28,7 @@ DEPLOY_OPTIONS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
     "enabled": {"type": "bool", "default": True},
     "keep_releases": {"type": "int", "default": 5},
+    "parts": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS)},
     # All in one text: Ansible blots out what it is given here wherever it stands in an output, and
     # a short secret is in many words.
     "secrets": {"type": "str", "default": "", "no_log": True},

@@ -24,6 +24,7 @@ class Outcome:
     rolled_back: bool = False
     not_honoured: Sequence[str] = ()
     processes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    prepared: Sequence[str] = ()
     diff: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -39,6 +40,7 @@ class Outcome:
             "rolled_back": self.rolled_back,
             "not_honoured": list(self.not_honoured),
             "processes": self.processes,
+            "prepared": list(self.prepared),
             "steps": steps,
             "diff": [*shown, *self.diff],
             "warnings": self.warnings,
@@ -50,14 +52,17 @@ def predict(layout: Layout, observed: Observed, desired: Desired) -> Outcome:
     steps = decide(observed, desired)
     last = history.in_place(observed.events)
     before = last.after if last else observed.current
-    if before == desired.id:
-        before = history.previous(observed.events, desired.id)
+    # What is only staged or prepared is in place later.
+    release = desired.id if "activate" in desired.parts else before
+    if before == release:
+        before = history.previous(observed.events, release)
     return Outcome(
         steps=steps,
-        release=desired.id,
+        release=release,
         previous=before,
         restarted=any(step.action == "start" for step in steps),
         not_honoured=desired.not_honoured,
+        prepared=[step.subjects[0] for step in steps if step.action == "prepare"],
         diff=[
             _diff(layout, observed, step)
             for step in steps

@@ -16,6 +16,7 @@ from ..interpreter import PROBE, Interpreter, interpreter_of
 from ..layout import Layout
 from . import lock, record
 from .accounts import Accounts
+from .activation import unfinished
 from .changes import changes
 from .decide import Desired, Observed
 from .files import read
@@ -41,11 +42,13 @@ class Needs:
     """What a deploy needs of the host beside systemd.
 
     ``python`` is the path of the interpreter. ``files`` are what `changes` compares, where a diff
-    is asked for.
+    is asked for. ``done`` says that the parts of a deploy that come before those which are
+    to be done have to be done by now.
     """
 
     python: str
     files: Mapping[str, Mapping[str, str]] | None = None
+    done: bool = False
 
 
 def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> dict[str, Any]:
@@ -70,6 +73,8 @@ def look(layout: Layout, desired: Desired, needs: Needs, machine: Machine) -> di
         *_user_problems(desired, machine.accounts),
         *_path_problems(desired),
     ]
+    if needs.done:
+        problems += filter(None, [unfinished(layout, observed, desired)])
     outcome = predict(layout, observed, desired)
     python: Interpreter | None = None
     complaints: list[str] = []

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import ServiceError
@@ -23,6 +25,15 @@ _LIBC = ctypes.CDLL(None)
 LONG = 120.0
 #: Seconds that processes take to be gone which were killed.
 _END = 60.0
+#: Runs the command that it is given where its input ends without a word, or nobody reads its output.
+_WATCH = """
+import os, select, sys
+watched = select.poll()
+watched.register(0, select.POLLIN)
+watched.register(1, 0)
+if 1 in dict(watched.poll()) or not os.read(0, 1):
+    os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 
 class Account(NamedTuple):
@@ -86,6 +97,28 @@ def _end_with_us() -> None:
 def _end_with_us_and_gain_nothing() -> None:
     _end_with_us()
     _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+@contextlib.contextmanager
+def unless_done(command: Sequence[str]) -> Iterator[None]:
+    """Run a command if what is done meanwhile does not come to its end.
+
+    It is run where that fails, where we are killed, and where nobody reads any
+    more what we print, as when a connection is lost.
+    """
+    watcher = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _WATCH, *command],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        # What ends us and all that we have started is not to end it.
+        start_new_session=True,
+    )
+    try:
+        yield
+    except BaseException:
+        watcher.communicate()
+        raise
+    watcher.communicate(b"done")
 
 
 def end_processes(account: Account, whose: str) -> None:

@@ -24,6 +24,7 @@ from .machine import Machine
 from .observe import observe, owner
 from .record import Record
 from .releases import staged, venvs
+from .sandbox import end_left
 from .steps import Change, Hands, Request
 
 _ACCOUNT = ("user", "group")
@@ -149,6 +150,7 @@ class _Removal:
         # What else is removed goes with all the rest.
         later = ("unlink", "prune")
         steps = [step for step in decide(self._observed, Desired()) if step.action not in later]
+        end_left(layout, self._machine.systemd)
         Hands(change).carry_out(steps)
         remove(layout.new_unit)
         own = self._own_accounts()
@@ -265,12 +267,13 @@ class _Removal:
         layout = self._layout
         links = (layout.current, temporary_name(layout.current))
         new = temporary_name(layout.run)
+        secrets = (layout.secrets, layout.old_secrets, layout.new_secrets)
         own = [
             *_with_directory(layout.releases, map(layout.release, staged(layout))),
             *_with_directory(layout.venvs, map(layout.venv, venvs(layout))),
             *(path for path in links if os.path.islink(path)),
             *(path for path in [new] if os.path.isfile(path)),
-            *(path for path in (layout.secrets, layout.old_secrets) if os.path.isdir(path)),
+            *(path for path in secrets if os.path.isdir(path)),
             *glob.glob(os.path.join(glob.escape(layout.base), ".incoming-*")),
         ]
         if not self._staying() and os.path.lexists(layout.history):

@@ -4,16 +4,18 @@
 
 A unit beside the process's own has the same settings and runs the command once.
 systemd itself reads them from the unit's text, so nothing is left out or
-translated. It shares the process's private /tmp and its network.
+translated. What looks at a process shares its private /tmp and its network.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from ..errors import ServiceError
 from ..foreign import shortened
@@ -21,6 +23,10 @@ from ..layout import Layout
 from .files import remove, write
 from .systemd import Systemd
 
+#: Of the names of the units in which commands run. No service has one of them, since names hold no dot.
+_PREFIX = "python_service"
+#: Seconds beside its own that a command may take to be started and ended, of which systemd takes care.
+_ENDING = 120.0
 #: Settings of how a process is started, watched and ended, which are not the command's.
 _PROCESS_ONLY = (
     "ExecCondition",
@@ -55,61 +61,101 @@ _PROCESS_ONLY = (
 )
 
 
-class Sandbox:
-    """The sandbox of a ``unit``, whose text is ``text``, for a ``command`` that may take ``seconds``.
+class Ending(NamedTuple):
+    """How a command ended that did not end well, and what it said, oldest first; ``hung``: it took too long."""
 
-    The first word of the command is looked up in the ``PATH`` of the unit. The
-    unit that runs it is there while it is held.
+    how: str
+    said: Sequence[str] = ()
+    hung: bool = False
+
+    def __str__(self) -> str:
+        words = " / ".join(shortened(line) for line in self.said[-3:])
+        return f"{self.how}: {words}" if self.said else self.how
+
+
+class Sandbox:
+    """The sandbox of a ``unit``, whose text is ``text``, for commands.
+
+    What runs ``apart`` has a /tmp and a network of its own; else it shares those
+    of the process. The unit that runs a command is there while it is held.
     """
 
-    def __init__(self, layout: Layout, systemd: Systemd, unit: str, text: str) -> None:
+    def __init__(
+        self, layout: Layout, systemd: Systemd, unit: str, text: str, *, apart: bool = False
+    ) -> None:
         self._systemd = systemd
-        # No service has this name, since names hold no dot.
-        self._unit = f"python_service.{unit.rpartition('.')[0]}.service"
-        self._path = os.path.join(layout.transient_units, self._unit)
-        self._settings = [*settings(text, unit)]
+        self.unit = _apart(layout) if apart else f"{_PREFIX}.{unit.rpartition('.')[0]}.service"
+        self._path = os.path.join(layout.transient_units, self.unit)
+        self._settings = [*settings(text, "" if apart else f"JoinsNamespaceOf={unit}")]
         self._search = _search_path(text)
 
     @contextlib.contextmanager
-    def holding(self, command: Sequence[str], seconds: float) -> Iterator[Callable[[], str | None]]:
-        """How to run a command that may take so many seconds, as often as wanted."""
-        words = [shutil.which(command[0], path=self._search) or command[0], *command[1:]]
+    def holding(
+        self, command: Sequence[str], seconds: float
+    ) -> Iterator[Callable[[], Ending | None]]:
+        """How to run a command that may take so many seconds, as often as wanted.
+
+        It is a line as ``ExecStart=`` has it, or words: then the first is looked up
+        in the ``PATH`` of the unit, and all arrive as they are.
+        """
+        line = command if isinstance(command, str) else self._line(command)
         os.makedirs(os.path.dirname(self._path), exist_ok=True)
-        write(self._path, "\n".join([*self._settings, *_execution(words, seconds), ""]))
+        write(self._path, "\n".join([*self._settings, *_execution(line, seconds), ""]))
         try:
             self._systemd.control("daemon-reload")
-            yield self._run
+            yield functools.partial(self._run, seconds)
         finally:
-            remove(self._path)
-            self._systemd.reset([self._unit])
-            self._systemd.control("daemon-reload")
+            _remove(self._systemd, self._path)
 
-    def _run(self) -> str | None:
-        """Run the command once; None is success, a text says how it ended instead."""
+    def _line(self, words: Sequence[str]) -> str:
+        program = shutil.which(words[0], path=self._search) or words[0]
+        return " ".join(_quoted(word) for word in [program, *words[1:]])
+
+    def _run(self, seconds: float) -> Ending | None:
+        """Run the command once; None is success."""
         began = self._systemd.monotonic()
         try:
-            self._systemd.control("start", [self._unit])
+            self._systemd.control("start", [self.unit], seconds + _ENDING)
         except ServiceError as error:
-            return self._ending(self._systemd.status([self._unit])[self._unit], error, began)
+            return self._ending(self._systemd.status([self.unit])[self.unit], error, began)
         return None
 
-    def _ending(self, status: Mapping[str, str], error: ServiceError, began: float) -> str:
+    def _ending(self, status: Mapping[str, str], error: ServiceError, began: float) -> Ending:
         if status["Result"] == "timeout":
-            return "does not end"
+            return Ending("does not end", hung=True)
         if status["ExecMainCode"] in ("", "0"):
-            return f"could not be run: {error}"
+            return Ending(f"could not be run: {error}")
         how = "with status" if status["ExecMainCode"] == "1" else "by signal"
         self._systemd.sync_journal()
         # Of a command that ends at once, journald may come too late to learn the invocation.
-        said = self._systemd.journal([f"_SYSTEMD_UNIT={self._unit}"], began)
-        words = " / ".join(shortened(line) for line in said[-3:])
-        return f"ends {how} {status['ExecMainStatus']}: {words}"
+        said = self._systemd.journal([f"_SYSTEMD_UNIT={self.unit}"], began)
+        return Ending(f"ends {how} {status['ExecMainStatus']}", said)
 
 
-def settings(text: str, unit: str) -> Iterator[str]:
-    """The lines of a unit's ``[Service]`` section that hold for a command as well."""
+def end_left(layout: Layout, systemd: Systemd) -> None:
+    """End a command that runs apart and that a run which was cut off has left behind."""
+    unit = _apart(layout)
+    path = os.path.join(layout.transient_units, unit)
+    if os.path.exists(path):
+        with contextlib.suppress(ServiceError):  # of what systemd has not read yet
+            systemd.control("stop", [unit])
+        _remove(systemd, path)
+
+
+def _apart(layout: Layout) -> str:
+    return f"{_PREFIX}.prepare.{layout.name}.service"
+
+
+def _remove(systemd: Systemd, path: str) -> None:
+    remove(path)
+    systemd.reset([os.path.basename(path)])
+    systemd.control("daemon-reload")
+
+
+def settings(text: str, first: str) -> Iterator[str]:
+    """The lines of a unit's ``[Service]`` section that hold for a command as well, after a ``first`` one."""
     yield "[Unit]"
-    yield f"JoinsNamespaceOf={unit}"
+    yield first
     # A check may be repeated as often as it takes: it is no crash loop.
     yield "StartLimitIntervalSec=0"
     section, continued, skipped = "", False, False
@@ -132,9 +178,9 @@ def _search_path(text: str) -> str | None:
     return path[1] if path else None
 
 
-def _execution(command: Sequence[str], seconds: float) -> Iterator[str]:
+def _execution(line: str, seconds: float) -> Iterator[str]:
     yield "Type=oneshot"
-    yield f"ExecStart={' '.join(_quoted(word) for word in command)}"
+    yield f"ExecStart={line}"
     yield f"TimeoutStartSec={seconds}"
     yield "TimeoutStopSec=5"
     # The process's own directory stays when the command ends.

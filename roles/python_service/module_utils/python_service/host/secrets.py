@@ -9,10 +9,11 @@ read the files themselves, which the service's group may read then, and nobody m
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..foreign import hide
@@ -86,6 +87,22 @@ def put(layout: Layout, name: str, value: str, group: int | None) -> None:
     write(layout.secret(name), value, of_file, group=group)
 
 
+@contextlib.contextmanager
+def ahead(layout: Layout, values: Mapping[str, str], group: int | None) -> Iterator[None]:
+    """Have values in a directory of their own for a while; ``group`` as `readers` gives it."""
+    of_directory, of_file = _FOR_ROOT if group is None else _FOR_GROUP
+    try:
+        if values:
+            make_directory(layout.new_secrets, 0o700)
+            for name, value in values.items():
+                write(os.path.join(layout.new_secrets, name), value, of_file, group=group)
+            if group is not None:
+                share(layout.new_secrets, group, of_directory)
+        yield
+    finally:
+        remove(layout.new_secrets)
+
+
 def prune(layout: Layout, name: str) -> None:
     """Remove a secret, and the directory with the last one."""
     prune_before(layout, name)
@@ -102,6 +119,7 @@ def clean(layout: Layout) -> None:
     for name in names(layout.secrets):
         if name.startswith(".") and name.endswith(".new"):
             remove(layout.secret(name))
+    remove(layout.new_secrets)
 
 
 def _before(layout: Layout, name: str) -> str:

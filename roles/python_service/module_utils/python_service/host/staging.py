@@ -182,14 +182,20 @@ def _install_projects(
 
 def _check_programs(layout: Layout, release: Release, whole: str) -> None:
     """Refuse a release of which a program is not there, before anything that runs is touched."""
+    programs = [
+        (layout.variable(process.unit, "command"), process.program) for process in release.processes
+    ]
+    programs += [("python_service_prepare", one.line.partition(" ")[0]) for one in release.prepare]
+    for variable, path in programs:
+        if os.access(path.replace(layout.release(release.id), whole, 1), os.X_OK):
+            continue
+        name = shlex.quote(os.path.basename(path))
+        where = f"in the virtual environment of {layout.name}; add the package that brings it to"
+        if not path.startswith(f"{layout.base}/"):
+            name, where = path, "a program on this host; install it there, or have one come by"
+        raise ServiceError(f"{variable}: {name} is not {where} python_service_requirements")
     for process in release.processes:
         program = process.program.replace(layout.release(release.id), whole, 1)
-        if not os.access(program, os.X_OK):
-            name = shlex.quote(os.path.basename(program))
-            raise ServiceError(
-                f"{layout.variable(process.unit, 'command')}: {name} is not in the virtual environment "
-                f"of {layout.name}; add the package that brings it to python_service_requirements"
-            )
         reads_secrets = SECRET_ENVIRONMENT in release.units[process.unit]
         # The controller has looked at one of the source's own.
         is_packages = not program.startswith(os.path.join(whole, "app", ""))

@@ -15,6 +15,7 @@ from . import history, invocations, record, secrets, store
 from .decide import TARGET, Desired, Observed, Step
 from .files import link, make_directory, remove, write
 from .machine import Machine
+from .prepare import prepare
 from .proof import Started, prove
 from .staging import stage
 from .systemd import Systemd
@@ -25,11 +26,14 @@ class Request:
     """Who asks for what: ``what`` is ``deploy``, ``rollback`` or ``remove``, ``by`` user@controller.
 
     ``archive`` is the path of the release's parts on the host, where it lacks them.
+    ``elsewhere`` is set where another host runs the commands that are to be run once:
+    empty where they succeeded, else why they did not.
     """
 
     what: str
     by: str
     archive: str | None = None
+    elsewhere: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Hands:
         self._listened: list[str] = []
         self._began = change.systemd.monotonic()
         self.done: list[Step] = []
+        self.prepared: list[str] = []
         self.warnings: list[str] = []
 
     def carry_out(self, steps: Iterable[Step]) -> None:
@@ -73,6 +78,8 @@ class Hands:
             "claim": self._claim,
             "make": self._make,
             "stage": self._stage,
+            "keep": self._keep,
+            "prepare": self._prepare,
             "distrust": self._distrust,
             "set": self._set,
             "write": self._write,
@@ -108,6 +115,21 @@ class Hands:
     def _stage(self, _step: Step) -> None:
         request, machine = self._change.request, self._change.machine
         self.warnings += stage(self._layout, self._release, request.archive, machine.accounts)
+
+    def _keep(self, step: Step) -> None:
+        history.append(self._layout, self._change.event(step.subjects[0], history.STAGED))
+
+    def _prepare(self, step: Step) -> None:
+        change = self._change
+        (one,) = (one for one in change.desired.prepare if (one.command,) == step.subjects)
+        elsewhere = change.request.elsewhere if one.once else None
+        if elsewhere:
+            raise ServiceError(elsewhere)
+        if elsewhere is None:
+            self.prepared.append(one.command)
+            prepare(self._layout, change.machine, change.desired, one)
+        event = change.event(self._release.id, history.PREPARED)._replace(command=one.command)
+        history.append(self._layout, event)
 
     @property
     def _release(self) -> Release:

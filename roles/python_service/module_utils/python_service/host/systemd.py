@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -16,7 +17,7 @@ from ..errors import ServiceError
 from ..foreign import last_lines, printable
 from ..model import RELEASE_FIELD
 from .files import read, write
-from .programs import run
+from .programs import run, unless_done
 
 #: Where PID 1 leaves what journald has to know of each invocation.
 RECORDS = "/run/systemd/units"
@@ -81,15 +82,19 @@ class Systemd:
         """Properties of the units that systemd has in memory whose names match, by their names."""
         return {status["Id"]: status for status in _shown([pattern])}
 
-    def control(self, verb: str, units: Sequence[str] = ()) -> None:
+    def control(self, verb: str, units: Sequence[str] = (), limit: float = _JOB) -> None:
         """``systemctl VERB UNIT…``; raises `ServiceError` where systemd refuses it.
 
         For ``start`` and ``restart`` success says little: look at what runs then.
         """
-        result = run(["systemctl", "--quiet", verb, *units], limit=_JOB)
+        result = run(["systemctl", "--quiet", verb, *units], limit=limit)
         if result.returncode != 0:
             words = "\n".join(last_lines(result.stderr.strip().splitlines()))
             raise ServiceError(f"systemctl {' '.join([verb, *units])} failed: {words}")
+
+    def stopping(self, unit: str) -> contextlib.AbstractContextManager[None]:
+        """Have a unit stopped unless what is done meanwhile comes to its end."""
+        return unless_done(["systemctl", "--quiet", "stop", unit])
 
     def reset(self, units: Sequence[str]) -> None:
         """Forget that units failed; without it one that did so often enough is not even tried."""
