@@ -157,7 +157,7 @@ def test_a_module_that_is_killed_leaves_nothing_running(host: Host, player: Play
 
 
 class Several:
-    """Hosts of one play, the first of which comes first."""
+    """Hosts of one play, in the order of the inventory."""
 
     def __init__(self, names: Sequence[str], directory: Path) -> None:
         self.hosts = [testinfra.get_host(f"docker://{name}") for name in names]
@@ -193,7 +193,7 @@ def several(
     host_name: str, another: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
 ) -> Several:
     names = [host_name, another("prepare-2", "debian-12"), another("prepare-3", "debian-13")]
-    return Several(names, tmp_path_factory.mktemp("several"))
+    return Several(sorted(names), tmp_path_factory.mktemp("several"))
 
 
 def note(word: str, **changes: Any) -> dict[str, Any]:
