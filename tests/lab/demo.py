@@ -102,9 +102,8 @@ python_service:
       python_service_src: {PROJECT}/service_src
       python_service_command: python -m demo
       python_service_type: notify
+      python_service_listen: ["0.0.0.0:8080"]
       python_service_environment:
-        DEMO_HOST: "0.0.0.0"
-        DEMO_PORT: "8080"
         DEMO_LOG_LEVEL: DEBUG
       python_service_unit_options:
         Service:
