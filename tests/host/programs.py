@@ -20,12 +20,13 @@ def requirements(name: str = "requirements.txt") -> dict[str, Any]:
     return {
         "requirements": str(path),
         "require_hashes": True,
-        "wheelhouse": str(_wheelhouse(path)),
+        "wheelhouse": str(wheelhouse(name)),
     }
 
 
-def _wheelhouse(requirements: Path) -> Path:
+def wheelhouse(name: str) -> Path:
     """One for each state of the requirements, because all that lies there is shipped."""
+    requirements = SERVICES / name
     digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:16]
     directory = CACHE / "wheelhouse" / digest
     directory.mkdir(parents=True, exist_ok=True)
