@@ -72,7 +72,7 @@ class TestVariable:
 
     @pytest.mark.parametrize("secret", [SECRET, f"{SECRET}\n", 12345678], ids=repr)
     def test_a_secret_in_it_is_refused_without_its_value(self, secret: str | int) -> None:
-        files = {"a": "", "app.toml": f"key = {secret}"}
+        files = {"a": "", "app.toml": f"key = {str(secret).strip()}"}
         with pytest.raises(ServiceError) as refused:
             arguments(files=files, secrets={"key": secret, "b": "app"})
         words = "'app.toml' holds the value of the secret key; have the program read"
