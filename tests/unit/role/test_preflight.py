@@ -96,11 +96,11 @@ def test_a_host_that_has_it_needs_nothing_and_is_asked_nothing_more(
     host: FakeHost, release: Release
 ) -> None:
     host.deploy(release)
-    answer = found(host, release, python="/not/there", files={})
+    answer = found(host, release, python="/not/there", files={"app": {}})
     assert answer["problems"] == []
     assert (answer["outcome"]["steps"], answer["python"]) == ([], None)
     assert "lacks_venv" not in answer
-    assert answer["changes"]["removed"] == ["main.py"]
+    assert answer["changes"]["app"]["removed"] == ["main.py"]
 
 
 def test_a_release_alone_is_lacking_where_another_has_its_venv(
