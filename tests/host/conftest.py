@@ -31,11 +31,13 @@ _LIMIT = 1800
 #: Another clone of the project has hosts of its own.
 _CLONE = f"{zlib.crc32(str(PROJECT).encode()):08x}"
 SIDE_BY_SIDE = ("test_attacks.py", "test_faults.py", "test_going_back.py")
-SIDE_BY_SIDE += ("test_projects.py", "test_venvs.py")
+SIDE_BY_SIDE += ("test_places.py", "test_projects.py", "test_venvs.py")
 _STARTED = CACHE / "hosts-of-tests"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # xdist would begin with those groups that have the most tests, however quick they are.
+    config.option.loadscopereorder = False
     if not hasattr(config, "workerinput"):
         _remove_hosts()  # of a run that was killed
 

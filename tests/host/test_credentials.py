@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.deploys import Player, Service
+from lab.deploys import Player, Service, role_task
 from lab.playbooks import Run
 from programs import SERVICES
 from testinfra.host import Host
@@ -158,10 +158,7 @@ def test_a_service_has_its_secrets_and_nobody_else(
     largest["large"] = "x" * (MOST_BYTES - 3 * BLOCK - len("large"))
     deploy(secrets=largest).succeeded()
     assert told(host)["found"]["credentials"] == digests(largest)
-    rollback = {
-        "ansible.builtin.include_role": {"name": "python_service", "tasks_from": "rollback"}
-    }
-    player.play([rollback], python_service_name="keeps").succeeded()
+    player.play([role_task("rollback")], python_service_name="keeps").succeeded()
     found = told(host)["found"]["credentials"]
     assert found | digests({**CHANGED, "plain": ""}) == found
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import pytest
-from lab.deploys import Player
+from lab.deploys import Player, prefixed, role_task
 from programs import SERVICES
 from testinfra.host import Host
 
@@ -76,43 +76,53 @@ POOR = {"PrivateUsers", "PrivateNetwork", "IPAddressDeny", "LoadCredential"}
 #: As the program has it.
 ODD = 'it\'s "odd": 100 % of $HOME, ${HOME} and $$, C:\\new\\table\\, ünïcode\t.'
 
-#: Deploys the program in a sandbox of these variables; what came of its attempts, and the role's result.
-Deploy = Callable[..., tuple[dict[str, Any], dict[str, Any]]]
+#: What each word of `OPENED` is written as.
+ALLOWED = [name.partition("[")[2].rstrip("]") for name in OPENED if name.startswith("allow")]
+#: Sandboxes by the names of their services.
+SANDBOXES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "open": {"allow": ALLOWED, "writable": ["/srv/probe"], "network": "localhost"},
+    "offline": {"network": "none"},
+    "inbound": {"network": "inbound"},
+    "off": {"hardening": "off"},
+}
+
+
+class Deployed(NamedTuple):
+    """What came of the attempts of a program, and the directives that its host does not honour."""
+
+    told: dict[str, Any]
+    lacking: set[str]
 
 
 @pytest.fixture
-def deploy(host: Host, player: Player) -> Deploy:
+def deployed(host: Host, player: Player) -> dict[str, Deployed]:
+    """The program, deployed in each of the sandboxes."""
     host.run_expect([0], PREPARE)
-    names: list[str] = []
-
-    def deploy(**changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        name = f"sandbox{len(names)}"
-        names.append(name)
-        variables = {
-            "name": name,
-            "src": str(SERVICES / "sandbox.py"),
-            "command": "python sandbox.py",
-            "type": "oneshot",
-            "environment": {"ODD": ODD},
-            "secrets": {"ODD_SECRET": ODD, "empty": ""},
-            "secret_environment": ["ODD_SECRET"],
-            **changes,
-        }
-        named = {f"python_service_{key}": value for key, value in variables.items()}
-        role = {"ansible.builtin.include_role": {"name": "python_service"}}
-        show = {"ansible.builtin.debug": {"var": "python_service_result"}, "name": "Result"}
-        run = player.play([role, show], **named).succeeded()
-        (result,) = (told for task, told in run.tasks if task == "Result")
-        if (
-            "full" in host.backend.name
-            and changes.get("hardening") != "off"
-            and not changes.get("allow")
-        ):
-            assert exposure(host, name) <= EXPOSURE[changes.get("network", "full")]
-        told = json.loads(host.file(f"/var/lib/{name}/told.json").content_string)
-        return told, result["python_service_result"]
-
-    return deploy
+    shared = {
+        "src": str(SERVICES / "sandbox.py"),
+        "command": "python sandbox.py",
+        "type": "oneshot",
+        "environment": {"ODD": ODD},
+        "secrets": {"ODD_SECRET": ODD, "empty": ""},
+        "secret_environment": ["ODD_SECRET"],
+    }
+    tasks: list[dict[str, Any]] = []
+    for name, changes in SANDBOXES.items():
+        variables = prefixed({"name": name, **shared, **changes})
+        show = {"name": name, "ansible.builtin.debug": {"var": "python_service_result"}}
+        tasks += [{**role_task(), "vars": variables}, show]
+    run = player.play(tasks).succeeded()
+    results = {
+        name: result["python_service_result"] for name, result in run.tasks if name in SANDBOXES
+    }
+    return {
+        name: Deployed(
+            json.loads(host.file(f"/var/lib/{name}/told.json").content_string),
+            set(result["not_honoured"]),
+        )
+        for name, result in results.items()
+    }
 
 
 def exposure(host: Host, name: str) -> float:
@@ -127,28 +137,29 @@ def denied(told: Mapping[str, Any]) -> set[str]:
     return {name for name, outcome in told.items() if outcome is not True}
 
 
-def without(attempts: set[str], result: Mapping[str, Any]) -> set[str]:
+def without(attempts: set[str], lacking: set[str]) -> set[str]:
     """Attempts that a host can keep from succeeding."""
-    lacking = result["not_honoured"]
     return attempts - {one for name in lacking for one in AGAINST.get(name, ())}
 
 
-def test_a_process_can_do_what_programs_do_and_nothing_else(deploy: Deploy, host_name: str) -> None:
-    told, result = deploy()
-    assert denied(told) == without(ATTEMPTS - OPENED["network"], result)
-    lacking = set(result["not_honoured"])
+def test_a_process_can_do_what_programs_do_and_nothing_else(
+    deployed: dict[str, Deployed], host: Host, host_name: str
+) -> None:
+    told, lacking = deployed["default"]
+    assert denied(told) == without(ATTEMPTS - OPENED["network"], lacking)
     assert lacking <= (OLD if "full" in host_name else OLD | POOR)
 
     # Each word opens what it names; this host alone can be reached.
-    words = [name.partition("[")[2].rstrip("]") for name in OPENED if name.startswith("allow")]
-    told, result = deploy(allow=words, writable=["/srv/probe"], network="localhost")
-    assert denied(told) == without({*NEVER, *SHUT, "reach another host"}, result)
+    told, lacking = deployed["open"]
+    assert denied(told) == without({*NEVER, *SHUT, "reach another host"}, lacking)
 
-    told, result = deploy(network="none")
-    assert denied(told) == {*without(ATTEMPTS, result), *ONLINE}
+    told, lacking = deployed["offline"]
+    assert denied(told) == {*without(ATTEMPTS, lacking), *ONLINE}
 
-    deploy(network="inbound")
-
-    told, result = deploy(hardening="off")
+    told, lacking = deployed["off"]
     assert denied(told) - {"make a user namespace"} == NEVER
-    assert set(result["not_honoured"]) <= {"LoadCredential"}
+    assert lacking <= {"LoadCredential"}
+
+    if "full" in host_name:
+        for name in ("default", "offline", "inbound"):
+            assert exposure(host, name) <= EXPOSURE[SANDBOXES[name].get("network", "full")]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from lab import PROJECT
-from lab.deploys import Player, Run, Versioned, make_versioned
+from lab.deploys import Player, Run, Versioned, make_versioned, prefixed, role_task
 from testinfra.host import Host
 
 HOST = "debian-13"
@@ -59,12 +59,19 @@ def test_a_bad_release_is_taken_back(steady: Versioned, fault: str) -> None:
     steady.write("bad")
     main = steady.source / "main.py"
     main.write_text(program + main.read_text())
-    run = steady.player.role(**steady.variables(**{"health": HEALTH, **changes}))
+    show = {"name": "Result", "ansible.builtin.debug": {"var": "python_service_result"}}
+    variables = steady.variables(**{"health": HEALTH, **changes})
+    run = steady.player.play([{"block": [role_task()], "always": [show]}], **prefixed(variables))
 
     assert run.status != 0
     assert words in run.message
+    (shown,) = [found for name, found in run.tasks if name == "Result"]
+    result = shown["python_service_result"]
     if fault != "unit":
         assert f"Release {good} runs again" in run.message
+        # What it says is what is there now.
+        assert result["rolled_back"] is result["changed"] is result["restarted"] is True
+        assert result["release"] == good
     assert steady.serves() == "good"
     assert steady.current() == good
     assert steady.service.show("UnitFileState") == enabled
@@ -125,30 +132,16 @@ def test_a_service_that_crashes_on_and_on_is_not_taken_for_running(
     host.check_output(f"rm /var/lib/{name}/crash")
 
 
-def test_what_came_of_it_can_be_read_after_a_failure(versioned: Versioned) -> None:
-    versioned.deploy("good").succeeded()
-    good = versioned.current()
-    variables = versioned.variables(command="python -c 'raise SystemExit(1)'")
-    role = {"ansible.builtin.include_role": {"name": "python_service"}}
-    show = {"ansible.builtin.debug": {"var": "python_service_result"}, "name": "Result"}
-    named = {f"python_service_{key}": value for key, value in variables.items()}
-    run = versioned.player.play([{"block": [role], "rescue": [show]}], **named)
-    (result,) = [found for name, found in run.tasks if name == "Result"]
-    assert result["python_service_result"]["rolled_back"] is True
-    # What it says is what is there now.
-    assert result["python_service_result"]["changed"] is True
-    assert result["python_service_result"]["restarted"] is True
-    assert result["python_service_result"]["release"] == good
-
-
 def history(host: Host, versioned: Versioned) -> list[dict[str, Any]]:
     lines = host.check_output(f"cat /opt/{versioned.service.name}/history.jsonl").splitlines()
     return [json.loads(line) for line in lines]
 
 
-def rollback(versioned: Versioned, *options: str) -> Any:
-    tasks = [{"ansible.builtin.include_role": {"name": "python_service", "tasks_from": "rollback"}}]
-    return versioned.player.play(tasks, *options, python_service_name=versioned.service.name)
+def rollback(versioned: Versioned, *options: str, **more: str) -> Run:
+    """Run the playbook that goes back."""
+    variables = json.dumps(prefixed({"name": versioned.service.name, **more}))
+    player = versioned.player.in_group("python_service")
+    return player.playbook(PROJECT / "playbooks" / "rollback.yml", "-e", variables, *options)
 
 
 def test_rollback_goes_back_through_what_was_accepted(host: Host, versioned: Versioned) -> None:
@@ -158,6 +151,9 @@ def test_rollback_goes_back_through_what_was_accepted(host: Host, versioned: Ver
         ids[version] = versioned.current()
     assert versioned.deploy("bad", command="python -c 'raise SystemExit(1)'").status != 0
 
+    # The order is the history's, and not that of file times.
+    releases = f"/opt/{versioned.service.name}/releases"
+    host.check_output(f"touch -d 2001-01-01 {releases}/* && touch {releases}/{ids['one']}")
     predicted = rollback(versioned, "--check")
     assert versioned.serves() == "three"
     assert rollback(versioned).succeeded().changed == predicted.changed != []
@@ -170,10 +166,10 @@ def test_rollback_goes_back_through_what_was_accepted(host: Host, versioned: Ver
     assert run.status != 0
     assert "has no release to go back to" in run.message
 
-    rollback(versioned, "-e", f"python_service_rollback_to={ids['three']}").succeeded()
+    rollback(versioned, rollback_to=ids["three"]).succeeded()
     assert versioned.serves() == "three"
     bad = [event["to"] for event in history(host, versioned) if event["result"] == "rejected"]
-    run = rollback(versioned, "-e", f"python_service_rollback_to={bad[0]}")
+    run = rollback(versioned, rollback_to=bad[0])
     assert "was never accepted" in run.message
     assert ids["one"] in run.message
     assert versioned.serves() == "three"
@@ -187,44 +183,20 @@ def test_rollback_goes_back_through_what_was_accepted(host: Host, versioned: Ver
     assert "exit status 1" in events[3]["reason"]
 
 
-def test_a_rollback_that_is_not_what_was_meant_is_refused(host: Host, versioned: Versioned) -> None:
+def test_a_rollback_that_is_not_what_was_meant_is_refused(versioned: Versioned) -> None:
     versioned.deploy("one").succeeded()
     versioned.deploy("two").succeeded()
-    for variable, words in (
-        ("python_service_rolback_to=x", "write python_service_rollback_to"),
-        ("python_service_name=../etc", "python_service_name: '../etc' cannot name a unit"),
-        (
-            "python_service_name=stranger",
-            "stranger is not a service that this role deployed to this host",
-        ),
-        ("python_service_keep_releases=0", "python_service_keep_releases: 0 is below 1"),
-    ):
-        run = rollback(versioned, "-e", variable)
-        assert run.status != 0
-        assert words in run.message
+    own = {"name": versioned.service.name}
+    cases: dict[str, dict[str, Any]] = {
+        "write python_service_rollback_to": {**own, "rolback_to": "x"},
+        "python_service_name: '../etc' cannot name a unit": {"name": "../etc"},
+        "stranger is not a service that this role deployed to this host": {"name": "stranger"},
+        "python_service_keep_releases: 0 is below 1": {**own, "keep_releases": 0},
+    }
+    errors = versioned.player.errors(cases, tasks_from="rollback")
+    assert errors.keys() == cases.keys()
+    assert [words for words in cases if words not in errors[words]] == []
     assert versioned.serves() == "two"
-
-
-def test_the_order_is_the_historys_and_not_that_of_file_times(
-    host: Host, versioned: Versioned
-) -> None:
-    for version in ("one", "two", "three"):
-        versioned.deploy(version).succeeded()
-    host.check_output(f"touch -d 2001-01-01 /opt/{versioned.service.name}/releases/*")
-    host.check_output(
-        f"touch /opt/{versioned.service.name}/releases/$(ls /opt/{versioned.service.name}/releases | head -1)"
-    )
-    rollback(versioned).succeeded()
-    assert versioned.serves() == "two"
-
-
-def test_the_playbook_rolls_back(host: Host, versioned: Versioned) -> None:
-    versioned.deploy("one").succeeded()
-    versioned.deploy("two").succeeded()
-    playbook = PROJECT / "playbooks" / "rollback.yml"
-    options = ["-e", json.dumps({"python_service_name": versioned.service.name})]
-    versioned.player.in_group("python_service").playbook(playbook, *options).succeeded()
-    assert versioned.serves() == "one"
 
 
 def test_old_releases_go_and_the_last_two_never(host: Host, versioned: Versioned) -> None:
@@ -291,7 +263,7 @@ def test_an_account_goes_with_the_last_service_that_runs_as_it(
     assert not host.user(name).exists
 
 
-def test_a_unit_that_was_edited_by_hand_is_put_right_with_its_process(
+def test_what_was_changed_by_hand_is_put_right_with_its_process(
     host: Host, versioned: Versioned
 ) -> None:
     name = versioned.service.name
@@ -301,45 +273,35 @@ def test_a_unit_that_was_edited_by_hand_is_put_right_with_its_process(
     assert host.process.get(pid=versioned.service.pid).user == "root"
     assert versioned.deploy("one").succeeded().changed != []
     assert host.process.get(pid=versioned.service.pid).user == name
+    for damage in ("environments/*/bin/python", "releases/*/app"):
+        before = versioned.service.pid
+        host.check_output(f"rm -r /opt/{name}/{damage}")
+        assert versioned.deploy("one").succeeded().changed != []
+        assert versioned.serves() == "one"
+        assert versioned.service.pid != before
     assert versioned.deploy("one").succeeded().changed == []
 
 
-@pytest.mark.parametrize("damage", ["environments/*/bin/python", "releases/*/app"])
-def test_what_was_damaged_by_hand_is_made_anew(
-    host: Host, versioned: Versioned, damage: str
+def test_what_a_unit_is_wanted_by_and_what_is_enabled_along_with_it_follow_it(
+    host: Host, versioned: Versioned
 ) -> None:
-    versioned.deploy("one").succeeded()
-    before = versioned.service.pid
-    host.check_output(f"rm -r /opt/{versioned.service.name}/{damage}")
-    assert versioned.deploy("one").succeeded().changed != []
-    assert versioned.serves() == "one"
-    assert versioned.service.pid != before
-    assert versioned.deploy("one").succeeded().changed == []
-
-
-def test_what_a_unit_is_wanted_by_follows_it(host: Host, versioned: Versioned) -> None:
     name = versioned.service.name
-    versioned.deploy("one").succeeded()
-    options = {"Install": {"WantedBy": ["", "graphical.target"]}}
-    versioned.deploy("one", unit_options=options).succeeded()
-    links = host.check_output(f"cd /etc/systemd/system; ls -d *.wants/{name}.service")
-    assert links == f"graphical.target.wants/{name}.service"
-    nothing = {"Install": {"WantedBy": ""}}
-    versioned.deploy("one", unit_options=nothing).succeeded()
-    assert versioned.deploy("one", unit_options=nothing).succeeded().changed == []
-
-
-@pytest.mark.parametrize("install", [{}, {"WantedBy": ""}], ids=["wanted", "unwanted"])
-def test_what_is_enabled_along_with_it_changes_nothing_on_a_second_run(
-    host: Host, versioned: Versioned, install: dict[str, str]
-) -> None:
-    other = f"{versioned.service.name}-other.service"
+    other = f"{name}-other.service"
     text = "[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=multi-user.target"
     host.check_output(f"printf '{text}' > /etc/systemd/system/{other}")
-    options = {"Install": {**install, "Also": other}}
-    versioned.deploy("one", unit_options=options).succeeded()
-    assert host.service(other).is_enabled
-    assert versioned.deploy("one", unit_options=options).succeeded().changed == []
+    versioned.deploy("one").succeeded()
+    for wanted_by, link in (
+        (["", "graphical.target"], f"graphical.target.wants/{name}.service"),
+        ("", ""),
+    ):
+        options = {"Install": {"WantedBy": wanted_by, "Also": other}}
+        versioned.deploy("one", unit_options=options).succeeded()
+        links = host.check_output(
+            f"cd /etc/systemd/system; ls -d *.wants/* | grep /{name}.service || true"
+        )
+        assert links == link
+        assert host.service(other).is_enabled
+        assert versioned.deploy("one", unit_options=options).succeeded().changed == []
 
 
 def test_a_oneshot_runs_once_a_release_and_whenever_a_timer_says(
@@ -397,41 +359,45 @@ def test_check_mode_refuses_what_systemd_will_refuse(host: Host, versioned: Vers
     assert not host.user(versioned.service.name).exists
 
 
-def test_what_is_predicted_comes_to_pass_task_by_task(host: Host, versioned: Versioned) -> None:
+def test_what_is_predicted_comes_to_pass_and_the_diff_names_files_and_lines(
+    host: Host, versioned: Versioned
+) -> None:
     def tasks(run: Run) -> list[tuple[str, bool]]:
         return [(name, bool(result.get("changed"))) for name, result in run.tasks]
 
-    for version in ("one", "two"):  # a host that never saw the service, and one that has it
-        predicted = versioned.deploy(version, "--check", "--diff").succeeded()
-        assert (
-            not host.file(f"/opt/{versioned.service.name}/history.jsonl").exists or version == "two"
-        )
-        assert tasks(versioned.deploy(version).succeeded()) == tasks(predicted)
-        assert predicted.changed != []
+    def diffs(run: Run) -> list[dict[str, str]]:
+        return [diff for _, result in run.tasks for diff in result.get("diff", [])]
 
+    def prepared(run: Run) -> list[str]:
+        return "".join(diff.get("prepared", "") for diff in diffs(run)).splitlines()
 
-def test_the_diff_names_files_of_a_release_that_is_on_the_host(versioned: Versioned) -> None:
-    versioned.deploy("one").succeeded()
-    versioned.deploy("two").succeeded()
-    run = versioned.deploy("one", "--diff").succeeded()
-    diffs = [diff for _, result in run.tasks for diff in result.get("diff", [])]
-    assert any("~ main.py" in diff.get("prepared", "") for diff in diffs)
-
-
-def test_the_diff_names_files_and_lines(versioned: Versioned) -> None:
+    # A host that never saw the service.
     (versioned.source / "old.txt").write_text("gone\n")
-    versioned.deploy("one").succeeded()
+    predicted = versioned.deploy("one", "--check", "--diff").succeeded()
+    assert predicted.changed != []
+    assert not host.file(f"/opt/{versioned.service.name}").exists
+    assert tasks(versioned.deploy("one").succeeded()) == tasks(predicted)
+
+    # One that has it.
     (versioned.source / "old.txt").unlink()
     (versioned.source / "new.txt").write_text("new\n")
     (versioned.source / "binary").write_bytes(b"\0\1")
-    run = versioned.deploy("two", "--check", "--diff", environment={"WORD": "added"}).succeeded()
-    diffs = [diff for _, result in run.tasks for diff in result.get("diff", [])]
-    prepared = "".join(diff.get("prepared", "") for diff in diffs)
-    for line in ("+ binary", "+ new.txt", "~ main.py", "~ part.py", "- old.txt"):
-        assert line in prepared.splitlines()
-    texts = {diff["after_header"]: diff for diff in diffs if "after_header" in diff}
+    changes = {"environment": {"WORD": "added"}}
+    predicted = versioned.deploy("two", "--check", "--diff", **changes).succeeded()
+    assert versioned.serves() == "one"
+    assert {"+ binary", "+ new.txt", "~ main.py", "~ part.py", "- old.txt"} <= {
+        *prepared(predicted)
+    }
+    texts = {diff["after_header"]: diff for diff in diffs(predicted) if "after_header" in diff}
     assert 'VERSION = "one"' in texts["part.py"]["before"]
     assert 'VERSION = "two"' in texts["part.py"]["after"]
     unit = texts[f"/etc/systemd/system/{versioned.service.name}.service"]
     assert 'Environment="WORD=added"' in unit["after"]
     assert "WORD" not in unit["before"]
+    assert tasks(versioned.deploy("two", **changes).succeeded()) == tasks(predicted)
+
+    # One on which the release still is.
+    (versioned.source / "old.txt").write_text("gone\n")
+    (versioned.source / "new.txt").unlink()
+    (versioned.source / "binary").unlink()
+    assert "~ main.py" in prepared(versioned.deploy("one", "--diff").succeeded())

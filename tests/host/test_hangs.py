@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,13 +23,19 @@ def lives(host: Host) -> Service:
 
 
 @pytest.fixture
-def deploy(player: Player) -> Iterator[Deploy]:
+def deploy(player: Player) -> Deploy:
     def deploy(how: str, **changes: Any) -> Run:
         given = {"src": str(SERVICES / "lives.py"), "command": f"python lives.py {how}"}
         return player.role(**{"name": "lives", "type": "notify", **given, **changes})
 
-    yield deploy
-    player.role(name="lives", state="absent", remove_data=True).succeeded()
+    return deploy
+
+
+def test_a_service_that_dies_right_after_it_was_ready_is_not_accepted(deploy: Deploy) -> None:
+    run = deploy("briefly")
+    assert run.status != 0
+    assert "lives.service did not stay up: " in run.message
+    assert "died early" in run.message
 
 
 def test_a_service_starts_slowly_hangs_and_says_where_each_thread_was(
@@ -47,13 +53,6 @@ def test_a_service_starts_slowly_hangs_and_says_where_each_thread_was(
         assert "Fatal Python error: Aborted" in words
         assert hung in words
         assert "in another_thread" in words
-
-
-def test_a_service_that_dies_right_after_it_was_ready_is_not_accepted(deploy: Deploy) -> None:
-    run = deploy("briefly")
-    assert run.status != 0
-    assert "lives.service did not stay up: " in run.message
-    assert "died early" in run.message
 
 
 def test_a_crash_loop_ends_or_slows_down_and_is_no_obstacle(deploy: Deploy, lives: Service) -> None:

@@ -6,15 +6,17 @@ import os
 import signal
 import time
 from subprocess import Popen
+from typing import NamedTuple
 
-from lab.deploys import Player, Versioned
+import pytest
+from lab.deploys import Player, Versioned, make_versioned
 from testinfra.host import Host
 
 # All modules that run on the host are looked for, so no other test may run any there.
 HOST = "debian-13"
 
 #: Kills on each side, spread over the course of a deploy.
-MOMENTS = 6
+MOMENTS = 3
 #: A module comes through the standard input of an interpreter that has no arguments.
 MODULES = "pgrep -xf '/usr/bin/python3[.0-9]*'"
 
@@ -49,19 +51,25 @@ def expect_tidy(host: Host, versioned: Versioned) -> None:
     assert set(units) == {f"{name}.service", f"{name}.service.d"}
 
 
-def duration(versioned: Versioned) -> float:
-    """Seconds that a deploy takes here, to spread the kills over it."""
+class Measured(NamedTuple):
+    """A service that was upgraded, and the seconds that it took, to spread the kills over them."""
+
+    versioned: Versioned
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def measured(host: Host, host_name: str, tmp_path_factory: pytest.TempPathFactory) -> Measured:
+    versioned = make_versioned(host, host_name, tmp_path_factory.mktemp("killed"), "killed", 20000)
     versioned.deploy("first").succeeded()
-    begin = time.monotonic()
-    versioned.deploy("second").succeeded()
-    return time.monotonic() - begin
+    return Measured(versioned, versioned.deploy("second").succeeded().seconds)
 
 
-def test_killed_controllers(host: Host, versioned: Versioned, player: Player) -> None:
-    whole = duration(versioned)
-    old = "second"
+def test_killed_controllers(host: Host, measured: Measured, player: Player) -> None:
+    versioned, whole = measured
+    old = versioned.serves()
     for moment in range(MOMENTS):
-        new = f"killed{moment}"
+        new = f"controller{moment}"
         versioned.write(new)
         process = player.start(player.role_playbook(**versioned.variables()))
         time.sleep(whole * (moment + 1) / (MOMENTS + 1))
@@ -86,11 +94,11 @@ def kill_a_step(host: Host, deploy: Popen[str], delay: float) -> bool:
     return killed
 
 
-def test_killed_steps_on_the_host(host: Host, versioned: Versioned, player: Player) -> None:
-    whole = duration(versioned)
-    old = "second"
+def test_killed_steps_on_the_host(host: Host, measured: Measured, player: Player) -> None:
+    versioned, whole = measured
+    old = versioned.serves()
     for moment in range(MOMENTS):
-        new = f"killed{moment}"
+        new = f"step{moment}"
         versioned.write(new)
         playbook = player.role_playbook(**versioned.variables())
         delay = whole * (moment + 4) / (MOMENTS + 8)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
-from lab.deploys import Player, Service
+from lab.deploys import Player, prefixed
 from testinfra.host import Host
 
 HOST = "debian-12"
@@ -35,61 +35,58 @@ def state_of(host: Host) -> str:
     return output
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"name": "Bad Name"}, "python_service_name: 'Bad Name' cannot name a unit"),
-        ({"src": "/nowhere/at/all"}, "python_service_src: /nowhere/at/all does not exist"),
-        ({"command": "gunicorn app:app"}, "python_service_command: 'gunicorn' is not in"),
-        ({"command": "python other.py"}, "python_service_command: other.py is not in the source"),
-        (
-            {"command": "python main.py && true"},
-            "python_service_command: no shell reads it: the program would be given &&; write /bin/sh",
-        ),
-        (
-            {"command": "/usr/bin/nothing"},
-            "python_service_command: /usr/bin/nothing is not a program",
-        ),
-        ({"description": "one\ntwo"}, "python_service_description: contains a newline"),
-        ({"environment": {"A": "one\ntwo"}}, "python_service_environment: A contains a newline"),
-        (
-            {"unit_options": {"Sevice": {}}},
-            "'Sevice' is not a section of a service's unit; write Service",
-        ),
-        (
-            {"comand": "x"},
-            "python_service_comand: the role has no such variable; write python_service_command",
-        ),
-        (
-            {"python": "/usr/bin/python3.99"},
-            "python_service_python: /usr/bin/python3.99 cannot be run",
-        ),
-        ({"python": "/usr/local/bin/python-old"}, "is Python 3.6.0; name one that is 3.9 or newer"),
-        (
-            {"name": "dbus"},
-            "python_service_name: the host has a dbus.service that this role did not make",
-        ),
-        ({"name": "taken"}, "python_service_name: /opt/taken exists and was not made by this role"),
-        (
-            {"root": "/srv/shared"},
-            "python_service_root: /srv/shared can be written by others than root",
-        ),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "-".join(value),
-)
-def test_refused_and_untouched(
-    host: Host, player: Player, source: Path, changes: dict[str, Any], message: str
-) -> None:
+#: What is asked for, and words of the error.
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"name": "Bad Name"}, "python_service_name: 'Bad Name' cannot name a unit"),
+    ({"src": "/nowhere/at/all"}, "python_service_src: /nowhere/at/all does not exist"),
+    ({"command": "gunicorn app:app"}, "python_service_command: 'gunicorn' is not in"),
+    ({"command": "python other.py"}, "python_service_command: other.py is not in the source"),
+    (
+        {"command": "python main.py && true"},
+        "python_service_command: no shell reads it: the program would be given &&; write /bin/sh",
+    ),
+    (
+        {"command": "/usr/bin/nothing"},
+        "python_service_command: /usr/bin/nothing is not a program",
+    ),
+    ({"description": "one\ntwo"}, "python_service_description: contains a newline"),
+    ({"environment": {"A": "one\ntwo"}}, "python_service_environment: A contains a newline"),
+    (
+        {"unit_options": {"Sevice": {}}},
+        "'Sevice' is not a section of a service's unit; write Service",
+    ),
+    (
+        {"comand": "x"},
+        "python_service_comand: the role has no such variable; write python_service_command",
+    ),
+    (
+        {"python": "/usr/bin/python3.99"},
+        "python_service_python: /usr/bin/python3.99 cannot be run",
+    ),
+    ({"python": "/usr/local/bin/python-old"}, "is Python 3.6.0; name one that is 3.9 or newer"),
+    (
+        {"name": "dbus"},
+        "python_service_name: the host has a dbus.service that this role did not make",
+    ),
+    ({"name": "taken"}, "python_service_name: /opt/taken exists and was not made by this role"),
+    (
+        {"root": "/srv/shared"},
+        "python_service_root: /srv/shared can be written by others than root",
+    ),
+]
+
+
+def test_refused_and_untouched(host: Host, player: Player, source: Path) -> None:
     host.check_output(
         "mkdir -p /opt/taken && touch /opt/taken/file && mkdir -p -m 1777 /srv/shared"
         " && printf '#!/bin/sh\\necho 3 6 0 .cpython-36m-x86_64-linux-gnu.so 2.31\\n' > /usr/local/bin/python-old"
         " && chmod +x /usr/local/bin/python-old"
     )
     before = state_of(host)
-    run = player.role(**given(source, **changes))
-    assert run.status != 0
-    assert message in run.message
-    assert run.changed == []
+    cases = {message: given(source, **changes) for changes, message in REFUSED}
+    errors = player.errors(cases)
+    assert errors.keys() == cases.keys()
+    assert [message for message in cases if message not in errors[message]] == []
     assert state_of(host) == before
 
 
@@ -115,7 +112,7 @@ def test_without_root_it_says_what_to_set(player: Player, source: Path) -> None:
                 }
             }
         ],
-        **{f"python_service_{name}": value for name, value in given(source).items()},
+        **prefixed(given(source)),
     )
     assert "needs root on the host; set become: true" in run.message
 
@@ -135,51 +132,33 @@ def test_a_directive_that_systemd_does_not_know_is_named(player: Player, source:
     assert any("NoSuchThing" in text for text in warnings)
 
 
-@pytest.mark.parametrize(
-    ("program", "words"),
-    [
-        ("import no_such_module\n", "No module named 'no_such_module'"),
-        ("import sys\nprint('<3>the disk is missing')\nsys.exit(7)\n", "the disk is missing"),
-        (
+def test_a_program_that_fails_fails_the_deploy_with_its_own_words(
+    host: Host, player: Player, tmp_path: Path
+) -> None:
+    # The first is never ready.
+    never = {"type": "notify", "unit_options": {"Service": {"TimeoutStartSec": 1}}}
+    programs: dict[str, tuple[str, dict[str, Any], str]] = {
+        "waits": ("import time\ntime.sleep(100)\n", never, "result timeout"),
+        "lacks": ("import no_such_module\n", {}, "No module named 'no_such_module'"),
+        "exits": (
+            "print('<3>the disk is missing')\nraise SystemExit(7)\n",
+            {},
+            "the disk is missing",
+        ),
+        "tires": (
             "import time\ntime.sleep(1)\nraise SystemExit('<2>tired after a second')\n",
+            {},
             "tired after a second",
         ),
-    ],
-    ids=["import", "exit", "after-a-second"],
-)
-def test_a_program_that_dies_fails_the_deploy_with_its_own_words(
-    host: Host, player: Player, source: Path, program: str, words: str
-) -> None:
-    (source / "main.py").write_text(program)
-    run = player.role(**given(source, name="dies", settle=60))
-    assert run.status != 0
-    assert "dies.service did not stay up" in run.message
-    assert "exit status" in run.message
-    assert words in run.message
-    assert not host.service("dies").is_enabled
-
-
-def test_a_service_that_never_gets_ready_fails_the_deploy(player: Player, source: Path) -> None:
-    options = {"Service": {"TimeoutStartSec": 1}}
-    run = player.role(**given(source, type="notify", unit_options=options))
-    assert "result timeout" in run.message
-
-
-def test_a_crash_loop_ends(
-    host: Host, player: Player, source: Path, service: Callable[[str], Service]
-) -> None:
-    (source / "main.py").write_text(
-        "import os, sys, time\n"
-        "while not os.path.exists('/var/lib/loop/crash'):\n    time.sleep(0.1)\n"
-        "sys.exit('never again')\n"
-    )
-    player.role(**given(source, name="loop")).succeeded()
-    host.check_output("touch /var/lib/loop/crash")
-    loop = service("loop")
-    loop.eventually(lambda: loop.show("ActiveState") == {"ActiveState": "failed"})
-    # Between two tries it would be activating (auto-restart).
-    assert loop.show("SubState") == {"SubState": "failed"}
-    # The limit does not stand in the way of a good version.
-    host.check_output("rm /var/lib/loop/crash")
-    player.role(**given(source, name="loop")).succeeded()
-    assert host.service("loop").is_running
+    }
+    cases = {}
+    for name, (program, changes, _) in programs.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "main.py").write_text(program)
+        cases[name] = given(tmp_path / name, **{"name": name, "settle": 60, **changes})
+    errors = player.errors(cases)
+    for name, (_, _, words) in programs.items():
+        assert f"{name}.service did not stay up" in errors[name]
+        assert words in errors[name]
+        assert name == "waits" or "exit status" in errors[name]
+        assert not host.service(name).is_enabled

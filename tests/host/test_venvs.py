@@ -6,9 +6,10 @@ import hashlib
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
-from lab.deploys import MAIN, Player, Versioned, imported, make_wheel
+from lab.deploys import MAIN, Player, Versioned, imported, make_wheel, prefixed, role_task
 from lab.index import Index
 from lab.playbooks import Run
 from testinfra.host import Host
@@ -93,37 +94,29 @@ def test_files_include_others_with_constraints_and_hashes(
     assert imported(versioned) == "1.0"
 
 
-def bad_requirements(wheelhouse: Path, fault: str) -> tuple[dict[str, object], str]:
-    given: dict[str, object] = {"wheelhouse": str(wheelhouse)}
-    if fault == "unknown":
-        return {**given, "requirements": ["no-such-thing==1"]}, "No matching distribution found"
-    if fault == "wrong-hash":
-        line = f"greeting==1.0 --hash=sha256:{'0' * 64}"
-        return {**given, "requirements": [line]}, "DO NOT MATCH THE HASHES"
-    if fault == "no-hash":
-        words = "Hashes are required"
-        return {**given, "requirements": ["greeting==1.0"], "require_hashes": True}, words
-    broken = wheelhouse / "broken-1.0-py3-none-any.whl"
-    broken.write_bytes(b"no wheel")
-    return {**given, "requirements": ["broken"]}, "broken"
-
-
-@pytest.mark.parametrize("fault", ["unknown", "wrong-hash", "no-hash", "broken-wheel"])
 def test_what_cannot_be_installed_changes_nothing(
-    host: Host, versioned: Versioned, wheelhouse: Path, fault: str
+    host: Host, versioned: Versioned, wheelhouse: Path
 ) -> None:
     make_wheel(wheelhouse, "1.0")
     versioned.deploy("good").succeeded()
     before, pid = environments(versioned), versioned.service.pid
-    given, words = bad_requirements(wheelhouse, fault)
-    run = versioned.deploy("bad", **given)
-    assert run.status != 0
-    assert words in run.message
-    assert "What runs is untouched" in run.message
-    assert environments(versioned) == before
-    assert versioned.service.pid == pid
-    left = host.check_output(f"ls -A /opt/{versioned.service.name}").split()
-    assert not [name for name in left if name.startswith(".")]
+    (wheelhouse / "broken-1.0-py3-none-any.whl").write_bytes(b"no wheel")
+    wrong = f"greeting==1.0 --hash=sha256:{'0' * 64}"
+    bad: dict[str, dict[str, Any]] = {
+        "No matching distribution found": {"requirements": ["no-such-thing==1"]},
+        "DO NOT MATCH THE HASHES": {"requirements": [wrong]},
+        "Hashes are required": {"requirements": ["greeting==1.0"], "require_hashes": True},
+        "broken": {"requirements": ["broken"]},
+    }
+    for words, given in bad.items():
+        run = versioned.deploy("bad", wheelhouse=str(wheelhouse), **given)
+        assert run.status != 0
+        assert words in run.message
+        assert "What runs is untouched" in run.message
+        assert environments(versioned) == before
+        assert versioned.service.pid == pid
+        left = host.check_output(f"ls -A /opt/{versioned.service.name}").split()
+        assert not [name for name in left if name.startswith(".")]
     versioned.deploy("good").succeeded()
 
 
@@ -202,9 +195,8 @@ def test_going_back_brings_back_what_was_installed_though_the_index_moves_on(
     text = host.check_output(f"cat /opt/{name}/current/release.json")
     assert json.loads(text)["installed"] == {"extra": "1.0", "greeting": "2.0"}
     index.hold()
-    task = {"ansible.builtin.include_role": {"name": "python_service", "tasks_from": "rollback"}}
-    named = {"python_service_name": name, "python_service_rollback_to": first}
-    versioned.player.play([task], **named).succeeded()
+    named = prefixed({"name": name, "rollback_to": first})
+    versioned.player.play([role_task("rollback")], **named).succeeded()
     assert imported(versioned) == "1.0"
 
 

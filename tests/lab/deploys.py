@@ -27,6 +27,16 @@ _PLAINLY: Mapping[str, Any] = MappingProxyType({})
 VERSIONED = Path(__file__).parent / "versioned"
 
 
+def prefixed(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Variables of the role with their prefix."""
+    return {f"python_service_{name}": value for name, value in variables.items()}
+
+
+def role_task(tasks_from: str = "main") -> dict[str, Any]:
+    """The task that runs the role."""
+    return {"ansible.builtin.include_role": {"name": "python_service", "tasks_from": tasks_from}}
+
+
 class Player:
     """Runs playbooks against one host, a container by its name, as its users do; with ``others``, against more."""
 
@@ -68,8 +78,27 @@ class Player:
 
     def role_playbook(self, **variables: Any) -> Path:
         """A playbook that runs the role once; variables are given without their prefix."""
-        named = {f"python_service_{name}": value for name, value in variables.items()}
-        return self.written([{"ansible.builtin.include_role": {"name": "python_service"}}], **named)
+        return self.written([role_task()], **prefixed(variables))
+
+    def errors(
+        self, cases: Mapping[str, Mapping[str, Any]], tasks_from: str = "main"
+    ) -> dict[str, str]:
+        """Run the role once for each of these variables, in one playbook; the errors, by case.
+
+        A case that succeeds has none.
+        """
+        tasks: list[dict[str, Any]] = [
+            {
+                "block": [{**role_task(tasks_from), "vars": prefixed(variables)}],
+                "rescue": [
+                    {"name": case, "ansible.builtin.debug": {"var": "ansible_failed_result.msg"}}
+                ],
+            }
+            for case, variables in cases.items()
+        ]
+        run = self.play(tasks).succeeded()
+        found = [(name, result.get("ansible_failed_result.msg")) for name, result in run.tasks]
+        return {name: str(message) for name, message in found if message is not None}
 
     def in_group(self, group: str) -> Player:
         """The same, with the host in a group of that name, for playbooks that name one."""

@@ -584,12 +584,13 @@ def test_a_release_that_is_there_is_not_sent_again(playbook: Playbook) -> None:
 
 def test_where_nothing_is_to_be_done_the_plan_is_the_outcome(playbook: Playbook) -> None:
     found = {"changed": False, "steps": [], "diff": [], "release": "b", "previous": "a"}
-    outcome = {**NEW_HOST["outcome"], **found, "not_honoured": ["PrivateUsers"]}
+    told = {"not_honoured": ["PrivateUsers"], "processes": {"main": {"state": "active"}}}
+    outcome = {**NEW_HOST["outcome"], **found, **told}
     playbook.host.answers["python_service_look"] = {**NEW_HOST, "outcome": outcome}
     result = playbook.run("python_service_plan")
     assert not result["plan"]["pending"]
     assert (result["release"], result["previous"]) == ("b", "a")
-    assert result["not_honoured"] == ["PrivateUsers"]
+    assert {name: result[name] for name in told} == told
     assert result["warnings"] == []
     playbook.host.answers["python_service_look"] = NEW_HOST
     result = playbook.run("python_service_plan")
