@@ -48,7 +48,7 @@ def expect_tidy(host: Host, versioned: Versioned) -> None:
     left = host.check_output(f"ls -A /opt/{name}").split()
     assert set(left) == {"releases", "environments", "current", "run", "history.jsonl"}
     units = host.check_output(f"ls -A /etc/systemd/system | grep {name}").split()
-    assert set(units) == {f"{name}.service", f"{name}.service.d"}
+    assert set(units) == {f"{name}.service", f"{name}.service.d", f"{name}.run-.service.d"}
 
 
 class Measured(NamedTuple):
