@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 from lab.fake import FakeHost, Program, fake_host, make_release
 
 from builders import arguments, contents, release, settings
+from python_service.module_utils.python_service.archive import unpack
 from python_service.module_utils.python_service.controller.configuration import (
     MOST_BYTES,
     source_of,
@@ -122,17 +121,14 @@ def test_a_process_is_told_where_they_are_if_there_are_any() -> None:
 
 
 def test_what_arrives_is_what_was_told(tmp_path: Path) -> None:
-    archive = io.BytesIO()
-    pack_contents(
-        contents()._replace(source=None, handler=source_of({}), files=FILES), None, archive
-    )
-    archive.seek(0)
-    with tarfile.open(fileobj=archive) as tar:
-        tar.extractall(tmp_path, filter="data")
-    assert {path: (tmp_path / "etc" / path).read_text() for path in FILES} == FILES
-    assert (
-        scan(str(tmp_path / "etc")).digest == source_of(FILES).digest == release(files=FILES).files
-    )
+    made_of = contents()._replace(source=None, handler=source_of({}), files=FILES)
+    with (tmp_path / "archive").open("wb") as archive:
+        pack_contents(made_of, None, archive)
+    (tmp_path / "arrived").mkdir()
+    unpack(str(tmp_path / "archive"), str(tmp_path / "arrived"))
+    etc = tmp_path / "arrived" / "etc"
+    assert {path: (etc / path).read_text() for path in FILES} == FILES
+    assert scan(str(etc)).digest == source_of(FILES).digest == release(files=FILES).files
 
 
 def test_they_are_part_of_what_a_release_is_made_of() -> None:
