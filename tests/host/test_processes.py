@@ -338,7 +338,7 @@ def test_a_process_that_is_taken_out_is_gone(deploy: Deploy, whole: Whole) -> No
     deploy(processes={"worker": None, "job": None}, listen=[], command="python whole.py work")
     assert whole.units() == {WEB}
     files = whole.host.check_output("cd /etc/systemd/system; ls -d demo*").split()
-    assert [file for file in files if not file.startswith("demo.service")] == []
+    assert {file.removesuffix(".d") for file in files} == {"demo.service", "demo.run-.service"}
 
 
 def test_all_of_it_is_removed(deploy: Deploy, whole: Whole, player: Player) -> None:

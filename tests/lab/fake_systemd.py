@@ -211,7 +211,8 @@ class FakeSystemd(Systemd):
         self._watch(f"forget {' '.join(timers)}")
         with self._working():
             for name in timers:
-                self._stop(name)
+                with contextlib.suppress(ServiceError):
+                    self._stop(name)
         self.forgot += timers
 
     def calendar_problem(self, text: str) -> str | None:

@@ -158,6 +158,8 @@ class Hands:
 
     def _remove(self, step: Step) -> None:
         path = self._layout.unit(step.subjects[0])
+        if path.endswith(".timer"):  # systemd keeps a file about it
+            self._systemd.forget_runs(step.subjects)
         remove(path)
         invocations.forget(self._layout, step.subjects[0])
         directory = os.path.dirname(path)
