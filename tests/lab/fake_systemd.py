@@ -150,6 +150,7 @@ class FakeSystemd(Systemd):
             return {name: self._show(name) for name in units}
 
     def times(self, units: Sequence[str]) -> dict[str, Status]:
+        self._watch(f"times {' '.join(units)}")
         with self._working():
             return {name: self._show(name) for name in units}
 

@@ -75,8 +75,11 @@ def activate(layout: Layout, machine: Machine, desired: Desired, request: Reques
         outcome.warnings.append(
             f"release {desired.id} is in place, but old releases could not be removed: {reason_of(error)}"
         )
-    if desired.release:
-        outcome.processes = told_of(layout, machine.systemd, desired.release)
+    try:
+        if desired.release:
+            outcome.processes = told_of(layout, machine.systemd, desired.release)
+    except Exception as error:  # noqa: BLE001 - likewise
+        outcome.warnings.append(f"the result lacks the processes: {reason_of(error)}")
     return outcome
 
 
