@@ -114,6 +114,7 @@ def test_what_systemd_and_programs_can_take_is_no_problem() -> None:
         ({"environment": {"A": "x\0y"}}, "A contains the character '\\x00'"),
         ({"environment": {"A": "\udcff"}}, "A contains the character '\\udcff'"),
         ({"environment": {"PYTHON_SERVICE_RELEASE": "x"}}, "is set by the role; leave it out"),
+        ({"environment": {"PYTHON_SERVICE_INSTANCE": "x"}}, "is set by the role; leave it out"),
         (
             {"unit_options": {"Sevice": {}}},
             "'Sevice' is not a section of a service's unit; write Service",

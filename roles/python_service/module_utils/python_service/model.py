@@ -13,6 +13,8 @@ from .source import combined_digest
 
 #: Field of the journal, and variable of a process, that names the release of an invocation.
 RELEASE_FIELD = "PYTHON_SERVICE_RELEASE"
+#: Likewise, that names the instance of a process of which several run.
+INSTANCE_FIELD = "PYTHON_SERVICE_INSTANCE"
 #: The directive by which systemd is told of a secret: systemd.exec(5).
 DELIVERY = "LoadCredential"
 #: Variable of a process: names of the credentials that it finds in ``os.environ``, parted by spaces.

@@ -19,7 +19,7 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..errors import ServiceError
-from ..model import RELEASE_FIELD, SECRET_ENVIRONMENT
+from ..model import INSTANCE_FIELD, RELEASE_FIELD, SECRET_ENVIRONMENT
 from .commands import (
     VARIABLE,
     is_program,
@@ -331,7 +331,7 @@ def _environment(environment: Mapping[Any, Any]) -> Iterator[str]:
                 "environment",
                 f"{name!r} is not the name of a variable; write letters, digits and _, with no digit first",
             )
-        elif name in (RELEASE_FIELD, SECRET_ENVIRONMENT):
+        elif name in (INSTANCE_FIELD, RELEASE_FIELD, SECRET_ENVIRONMENT):
             yield problem("environment", f"{name} is set by the role; leave it out")
         elif isinstance(value, bool):
             yield problem(
