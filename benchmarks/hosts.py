@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lab import playbooks
+from lab import PROJECT, playbooks
 from lab.commands import check
 from lab.hosts import Host
 from lab.playbooks import Run
@@ -73,6 +73,11 @@ class Hosts:
         return self._run(
             "ansible-playbook", names, "-e", json.dumps(variables), *options, str(playbook)
         )
+
+    def deploy(self, **variables: Any) -> Run:
+        """Deploy a service to all of the hosts; variables of the role are given without their prefix."""
+        named = {f"python_service_{name}": value for name, value in variables.items()}
+        return self.play(PROJECT / "playbooks" / "deploy.yml", self.names, named)
 
     def _run(self, program: str, names: list[str], *arguments: str) -> Run:
         options = ("--limit", ",".join(names), "--forks", str(len(names)))

@@ -68,15 +68,8 @@ print(json.dumps([one.result() for one in asked]))
 
 def deploy(hosts: Hosts, name: str, changes: dict[str, Any]) -> None:
     """Deploy the demo for a case."""
-    variables = {
-        "name": name,
-        "src": str(PROJECT / "service_src"),
-        "command": "python -m demo",
-        "type": "notify",
-        **changes,
-    }
-    named = {f"python_service_{key}": value for key, value in variables.items()}
-    hosts.play(PROJECT / "playbooks" / "deploy.yml", hosts.names, named)
+    given = {"src": str(PROJECT / "service_src"), "command": "python -m demo", "type": "notify"}
+    hosts.deploy(name=name, **given, **changes)
 
 
 def main() -> None:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from hosts import Hosts
-from lab import PROJECT
 
 HERE = Path(__file__).resolve().parent
 REPORT = HERE / "sandbox.md"
@@ -52,15 +51,11 @@ print(json.dumps(taken))
 
 def deploy(hosts: Hosts, name: str, number: int, changes: dict[str, Any]) -> None:
     """Deploy the service of a case."""
-    variables = {
-        "name": name,
+    program = {
         "src": str(HERE / "service" / "start.py"),
         "command": f"python start.py {8000 + number}",
-        "type": "notify",
-        **changes,
     }
-    named = {f"python_service_{key}": value for key, value in variables.items()}
-    hosts.play(PROJECT / "playbooks" / "deploy.yml", hosts.names, named)
+    hosts.deploy(name=name, type="notify", **program, **changes)
 
 
 def strip(hosts: Hosts, name: str) -> None:
