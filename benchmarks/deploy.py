@@ -40,26 +40,41 @@ SEVERAL = HERE / "playbooks" / "services.yml"
 VERSION_BEFORE = PROJECT / "tests" / "host" / "data" / "role-before-0.2.tar.gz"
 #: Services of one host, in the case that has several.
 SERVICES = 10
+#: Processes of one service, in the cases that have several.
+PROCESSES = 5
 
 
 class Service:
-    """A service on some of the hosts, deployed by the role."""
+    """A service on some of the hosts, deployed by the role: a main process, and so many ``more``."""
 
     def __init__(
-        self, hosts: Hosts, names: list[str], name: str, source: Source, role: str | None = None
+        self,
+        hosts: Hosts,
+        names: list[str],
+        name: str,
+        source: Source,
+        *,
+        more: int = 0,
+        **fixed: Any,
     ) -> None:
-        self.playbook = BEFORE if role else DEPLOY
+        self.playbook = BEFORE if "bench_role" in fixed else DEPLOY
         self.hosts = hosts
         self.names = names
         self.name = name
         self.source = source
-        self.variables = {
+        self.variables: dict[str, Any] = {
             "python_service_name": name,
             "python_service_src": str(source.directory),
             "python_service_command": "python main.py",
             "python_service_type": "notify",
-            **({"bench_role": role} if role else {}),
+            **fixed,
         }
+        processes = [f"more{number}" for number in range(more)]
+        self._units = [name, *(f"{name}-{process}" for process in processes)]
+        if processes:
+            self.variables["python_service_processes"] = {
+                process: {"command": "python main.py", "type": "notify"} for process in processes
+            }
 
     def deploy(self) -> None:
         self.hosts.play(self.playbook, self.names, self.variables)
@@ -69,13 +84,16 @@ class Service:
         self.hosts.play(self.playbook, self.names, {**going, "python_service_remove_data": True})
 
     def processes(self) -> list[str]:
-        """Main processes, host by host."""
-        return [self.hosts.show(name, self.name, "MainPID") for name in self.names]
+        """Main processes of the units, host by host."""
+        return [
+            self.hosts.show(name, unit, "MainPID") for name in self.names for unit in self._units
+        ]
 
     def expect_source(self, _run: Run) -> None:
-        """See the service run from all files of its source."""
+        """See each process run from all files of its source."""
         for name in self.names:
-            expect(self.hosts.show(name, self.name, "StatusText"), self.source.status)
+            for unit in self._units:
+                expect(self.hosts.show(name, unit, "StatusText"), self.source.status)
 
 
 @dataclass
@@ -233,6 +251,17 @@ def role_cases(hosts: Hosts, directory: Path, floor: Case) -> list[Case]:
     many.base, many.base_name, many.at_most = alone, "one host", "4.00"
     one_file = changed(Service(hosts, one, "bench-changing", changing), "one file of 500 changed")
     one_file.base, one_file.at_most = floor, "3.50"
+    whole = unchanged(
+        Service(hosts, one, "bench-whole", sources[500], more=PROCESSES - 1),
+        f"nothing changed, 500 files, {PROCESSES} processes",
+    )
+    whole.base, whole.base_name, whole.at_most = alone, "one process", "1.20"
+    changing_whole = Source(directory / "changing-whole", 500)
+    whole_file = changed(
+        Service(hosts, one, "bench-changing-whole", changing_whole, more=PROCESSES - 1),
+        f"one file of 500 changed, {PROCESSES} processes",
+    )
+    whole_file.base, whole_file.base_name, whole_file.at_most = one_file, "one process", "1.50"
     firsts = {
         files: first(
             Service(hosts, one, f"bench-first-{files}", source), f"first deploy, {files:,} files"
@@ -243,7 +272,7 @@ def role_cases(hosts: Hosts, directory: Path, floor: Case) -> list[Case]:
         case.base = floor
     firsts[500].at_most = "2.10"
     firsts[5000].at_most = "the calls of 5 files"
-    return [alone, together, many, one_file, *firsts.values()]
+    return [alone, together, many, one_file, whole, whole_file, *firsts.values()]
 
 
 def before_cases(hosts: Hosts, directory: Path, floor: Case) -> list[Case]:
@@ -252,8 +281,8 @@ def before_cases(hosts: Hosts, directory: Path, floor: Case) -> list[Case]:
     subprocess.run(["tar", "-xzf", VERSION_BEFORE, "-C", directory / "before"], check=True)
     role = str(directory / "before" / "roles" / "python_service")
     one, source = hosts.names[:1], Source(directory / "before-source", 500)
-    steady = Service(hosts, one, "bench-before", source, role)
-    fresh = Service(hosts, one, "bench-before-first", source, role)
+    steady = Service(hosts, one, "bench-before", source, bench_role=role)
+    fresh = Service(hosts, one, "bench-before-first", source, bench_role=role)
     cases = [
         unchanged(steady, "the version before: nothing changed, 500 files"),
         first(fresh, "the version before: first deploy, 500 files"),

@@ -74,10 +74,11 @@ class Hosts:
             "ansible-playbook", names, "-e", json.dumps(variables), *options, str(playbook)
         )
 
-    def deploy(self, **variables: Any) -> Run:
-        """Deploy a service to all of the hosts; variables of the role are given without their prefix."""
+    def deploy(self, on: str = "", **variables: Any) -> Run:
+        """Deploy a service to one host, or all; variables of the role are given without their prefix."""
         named = {f"python_service_{name}": value for name, value in variables.items()}
-        return self.play(PROJECT / "playbooks" / "deploy.yml", self.names, named)
+        names = [on] if on else self.names
+        return self.play(PROJECT / "playbooks" / "deploy.yml", names, named)
 
     def _run(self, program: str, names: list[str], *arguments: str) -> Run:
         options = ("--limit", ",".join(names), "--forks", str(len(names)))

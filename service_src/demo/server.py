@@ -17,6 +17,9 @@ from systemd_handler import listen_sockets
 
 LOG = logging.getLogger(__name__)
 
+LAST_REQUESTS = 1.0
+"""Seconds for which a drain waits for one more request on connections that clients keep."""
+
 
 def listen(settings: Settings) -> socket.socket:
     """Give the socket that systemd listens on for this service; listen where it does not.
@@ -59,7 +62,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         """Requests that got an answer so far."""
         self._status: int | None = None
         self._idle: set[socket.socket] = set()
-        self._lock = threading.Lock()
+        self._ended = False
+        self._changed = threading.Condition()
 
     def describe(self) -> str:
         """Say what the server does, and where."""
@@ -86,8 +90,12 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         How long that may take is TimeoutStopSec= of the unit.
         """
         self.socket.close()
-        with self._lock:
+        with self._changed:
             self.draining = True
+            # Who keeps a connection may be sending the next request, which is answered with
+            # the word that it was the last. To close the connection now would lose it.
+            self._changed.wait_for(lambda: not self._idle, LAST_REQUESTS)
+            self._ended = True
             for connection in self._idle:
                 _end_input(connection)
         # Waits for the threads.
@@ -95,20 +103,21 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
 
     @contextlib.contextmanager
     def idle(self, connection: socket.socket) -> Iterator[None]:
-        """Mark a connection as one that waits for a request: a drain ends it at once."""
-        with self._lock:
+        """Mark a connection as one that waits for a request: a drain does not wait for it long."""
+        with self._changed:
             self._idle.add(connection)
-            if self.draining:
+            if self._ended:
                 _end_input(connection)
         try:
             yield
         finally:
-            with self._lock:
+            with self._changed:
                 self._idle.remove(connection)
+                self._changed.notify_all()
 
     def count_answer(self) -> None:
         """Count a request as answered."""
-        with self._lock:
+        with self._changed:
             self.answered += 1
 
     # What BaseServer asks of a server.

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from lab.deploys import Player, Service, role_task
 from lab.playbooks import Run
-from programs import SERVICES
+from lab.wheels import SERVICES
 from testinfra.host import Host
 
 from python_service.module_utils.python_service.controller.secrets import BLOCK, MOST_BYTES, packed

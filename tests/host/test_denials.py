@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from lab.deploys import Player, prefixed, role_task
-from programs import SERVICES
+from lab.wheels import SERVICES
 from testinfra.host import Host
 
 HOSTS = tuple(

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from lab import PROJECT
 from lab.deploys import Player, Service
-from programs import SERVICES, wheelhouse
+from lab.wheels import SERVICES, wheelhouse
 from testinfra.host import Host
 
 HOST = "debian-13"

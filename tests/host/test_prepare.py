@@ -14,7 +14,7 @@ from lab.deploys import Player, Service
 from lab.hosts import Host as LabHost
 from lab.journal import read
 from lab.playbooks import Run
-from programs import SERVICES, requirements
+from lab.wheels import SERVICES, requirements
 from testinfra.host import Host
 
 # All modules that run on the host are looked for, so no other test may run any there.

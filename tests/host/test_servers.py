@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 import pytest
 from lab.deploys import Player, Service
-from programs import SERVICES, requirements
+from lab.wheels import SERVICES, requirements
 from testinfra.host import Host
 
 HOST = "debian-13"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lab import PROJECT
 from lab.deploys import Player, Service
-from programs import SERVICES, requirements
+from lab.wheels import SERVICES, requirements
 from testinfra.host import Host
 
 HOST = "debian-12"
@@ -43,9 +43,9 @@ def test_a_server_takes_the_socket_and_a_connection_starts_it(
         name="shop",
         src=str(source),
         command=COMMANDS[server],
+        type="notify",
         listen=["127.0.0.1:8460"],
         health={"url": "http://127.0.0.1:8460/"},
-        settle=0,
         network="inbound",
         **requirements(),
     ).succeeded()

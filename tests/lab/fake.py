@@ -95,7 +95,7 @@ class Program:
     """One process of a release that is to be made; ``does`` is a word that `fake_systemd` knows.
 
     The main process has no ``name``. ``socket`` is an address and ``timer`` a time, ``secrets``
-    are names of some.
+    are names of some. ``handover`` says that two of it may run at once.
     """
 
     does: str = "good"
@@ -107,6 +107,7 @@ class Program:
     timer: str | None = None
     stays: bool = True
     secrets: tuple[str, ...] = ()
+    handover: bool = True
 
 
 def make_release(  # noqa: PLR0913 - as much as a release is of
@@ -146,6 +147,7 @@ def make_release(  # noqa: PLR0913 - as much as a release is of
             socket=f"{_stem(name, program)}.socket" if program.socket else None,
             timer=f"{_stem(name, program)}.timer" if program.timer else None,
             secrets=program.secrets,
+            handover=program.handover,
         )
         for program in programs
     )
@@ -365,6 +367,7 @@ class FakeHost:
         layout = self.layout(name)
         texts = {}
         paths = [*glob.glob(f"{layout.units}/*"), *glob.glob(f"{layout.units}/*.d/*"), layout.run]
+        paths += glob.glob(f"{layout.transient_units}/*")
         for path in paths:
             text = read(path) if os.path.isfile(path) and not os.path.islink(path) else ""
             if f"\n# Service: {name}\n" in (text or ""):

@@ -41,6 +41,7 @@ from typing import NamedTuple
 from python_service.module_utils.python_service.errors import ServiceError
 from python_service.module_utils.python_service.host.files import read
 from python_service.module_utils.python_service.host.systemd import BUSY, UP, Status, Systemd
+from python_service.module_utils.python_service.layout import TRIAL
 
 #: By the names that journalctl(1) has for those that the role asks for.
 _PRIORITIES = {"err": 3, "warning": 4}
@@ -137,6 +138,8 @@ class FakeSystemd(Systemd):
         self.works = False
         #: Timers that have nothing to make up for, since they were told so.
         self.forgot: list[str] = []
+        #: Units that were stopped while nobody else served on a socket of theirs that stayed open.
+        self.stalled: list[str] = []
         self._count = 0
         self._pinned: set[str] = set()
         for directory in ("etc/systemd/system", "run/systemd/system"):
@@ -320,6 +323,24 @@ class FakeSystemd(Systemd):
         invocation = Invocation(f"{self._count:032x}", Text("".join(texts)), self.now)
         self.units[unit] = Unit(None, "active", "running", invocation=invocation)
         return unit
+
+    def servers(self, socket: str) -> list[str]:
+        """The services that run and were given a socket, if that is open."""
+        if self._get(socket).state not in UP:
+            return []
+        return [
+            name
+            for name, unit in self.units.items()
+            if unit.state in UP and socket in self._sockets(name)
+        ]
+
+    def _sockets(self, name: str) -> list[str]:
+        """The sockets that a service has, by its name or since it says so."""
+        if not name.endswith(".service"):
+            return []
+        own = f"{name.rpartition('.')[0]}.socket"
+        said = Text(self.units[name].text or "").get("Sockets", [])
+        return [*([own] if self._read(own) else []), *said]
 
     def wanted_by(self, target: str) -> set[str]:
         """Names of the units that a target wants: those that are enabled."""
@@ -581,6 +602,13 @@ class FakeSystemd(Systemd):
             self._stop(part)
         if unit.state == "inactive" and unit.text is None:
             raise ServiceError(f"Unit {name} not loaded.")
+        tried = name.endswith(TRIAL)  # nobody connects to it
+        if (
+            unit.state in UP
+            and not tried
+            and any(self.servers(socket) == [name] for socket in self._sockets(name))
+        ):
+            self.stalled.append(name)
         if unit.state != "failed":
             unit.state, unit.sub, unit.result = "inactive", "dead", "success"
         unit.due = None

@@ -64,8 +64,8 @@ class ActionModule(ServiceAction):
     ``entry`` is the entry point of the role, ``main`` unless told otherwise. The plan has
     ``name``, ``by`` (who asks), ``absent`` (the state) and ``pending``
     (whether there is something to do; if not, ``release`` and ``previous`` stand
-    beside the plan, with ``not_honoured`` and ``processes``). Where the service is to be absent, ``remove_data``.
-    Otherwise ``release`` (its id), ``requirements`` (where they come from),
+    beside the plan, with ``not_honoured``, ``processes`` and ``handover``). Where the
+    service is to be absent, ``remove_data``. Otherwise ``release`` (its id), ``requirements`` (where they come from),
     ``outcome`` (what the deploy would return), ``files_diff``, ``python`` (the
     service's interpreter), ``lacks_venv`` (whether the venv is to be built), ``slow``
     (whether pip has to run), ``gatherer`` (the interpreter that gathers wheels
@@ -117,7 +117,17 @@ class ActionModule(ServiceAction):
             # Under Mitogen a task in the background never ends.
             "slow": stages(outcome) and planned.contents.installs and not self.under_mitogen,
         }
-        beside = () if outcome["changed"] else ("release", "previous", "not_honoured", "processes")
+        beside = (
+            ()
+            if outcome["changed"]
+            else (
+                "release",
+                "previous",
+                "not_honoured",
+                "processes",
+                "handover",
+            )
+        )
         warnings = [*planned.contents.warnings, *found["complaints"]]
         if outcome["changed"]:
             warnings += secret_warnings(planned.settings, planned.contents)

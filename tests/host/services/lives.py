@@ -22,8 +22,8 @@ def another_thread():
 
 
 def slowly():
-    for _ in range(8):
-        notify(EXTEND_TIMEOUT_USEC=2_000_000)
+    for _ in range(12):
+        notify(EXTEND_TIMEOUT_USEC=5_000_000)
         time.sleep(0.5)
 
 

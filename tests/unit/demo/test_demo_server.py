@@ -7,6 +7,7 @@ import queue
 import socket
 import socketserver
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,31 @@ def test_end_accepts_nothing_closes_what_is_idle_and_waits_for_what_is_in_flight
     serving.join()
     assert order == ["work done", "drained"]
     assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nConnection: close\r\n" in answer
+
+
+def test_a_client_that_keeps_its_connection_is_told_with_an_answer_that_it_was_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("demo.server.LAST_REQUESTS", PATIENCE)
+    server = Server(listen(SETTINGS), RequestHandler, SETTINGS)
+
+    def serve() -> None:
+        server.serve()
+        server.drain()
+
+    serving = threading.Thread(target=serve)
+    serving.start()
+    with connect(server) as kept:
+        kept.sendall(b"HEAD /nothing HTTP/1.1\r\n\r\n")
+        assert b"\r\nConnection: close\r\n" not in kept.recv(65_536)
+        server.end(0)
+        while not server.draining:
+            time.sleep(0.01)
+        kept.sendall(b"HEAD /nothing HTTP/1.1\r\n\r\n")
+        answer = b"".join(iter(lambda: kept.recv(65_536), b""))
+    serving.join()
+    assert answer.startswith(b"HTTP/1.1 404 ")
     assert b"\r\nConnection: close\r\n" in answer
 
 

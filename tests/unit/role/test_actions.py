@@ -584,7 +584,11 @@ def test_a_release_that_is_there_is_not_sent_again(playbook: Playbook) -> None:
 
 def test_where_nothing_is_to_be_done_the_plan_is_the_outcome(playbook: Playbook) -> None:
     found = {"changed": False, "steps": [], "diff": [], "release": "b", "previous": "a"}
-    told = {"not_honoured": ["PrivateUsers"], "processes": {"main": {"state": "active"}}}
+    told: dict[str, Any] = {
+        "not_honoured": ["PrivateUsers"],
+        "processes": {"main": {"state": "active"}},
+        "handover": "not needed",
+    }
     outcome = {**NEW_HOST["outcome"], **found, **told}
     playbook.host.answers["python_service_look"] = {**NEW_HOST, "outcome": outcome}
     result = playbook.run("python_service_plan")

@@ -15,6 +15,7 @@ from python_service.module_utils.python_service.host.decide import (
     Observed,
     ObservedUnit,
     decide,
+    handover_told,
     startable,
 )
 from python_service.module_utils.python_service.host.history import Event
@@ -203,8 +204,103 @@ def test_a_service_behind_a_socket_that_stays_is_restarted_without_stopping_that
     new = make_release(host, "demo", MAIN, WORKER, WEB, JOB, source="2")
     found = steps(replace(deployed(many), staged=False), wanted(new))
     assert [step for step in found if step.startswith(("start", "stop"))] == [
-        "start demo-web.service demo-worker.service demo.service"
+        "start demo-web@next.service",
+        "start demo-web.service demo-worker.service demo.service",
+        "stop demo-web@next.service",
     ]
+
+
+class TestHandover:
+    """Another of a process with sockets serves while its unit is restarted."""
+
+    @pytest.fixture
+    def new(self, host: FakeHost) -> Release:
+        return make_release(host, "demo", MAIN, WEB, source="2")
+
+    @pytest.fixture
+    def observed(self, host: FakeHost) -> Observed:
+        return replace(deployed(make_release(host, "demo", MAIN, WEB)), staged=False)
+
+    def test_it_is_tried_before_anything_is_touched(self, observed: Observed, new: Release) -> None:
+        assert steps(observed, wanted(new))[:12] == [
+            f"stage {new.id}",
+            "try demo-web.service",
+            "write demo-web@next.service",
+            "reload",
+            "start demo-web@next.service",
+            "prove demo-web@next.service",
+            "write demo.service",
+            "write demo-web.service",
+            "reload",
+            "reset demo-web.service demo.service",
+            "start demo-web.service demo.service",
+            "prove demo.service demo-web.service",
+        ]
+
+    def test_the_stand_in_goes_before_the_release_counts(
+        self, observed: Observed, new: Release
+    ) -> None:
+        assert steps(observed, wanted(new))[12:] == [
+            "stop demo-web@next.service",
+            "remove demo-web@next.service",
+            "reload",
+            "enable demo-web.socket demo.target demo-web.service demo.service",
+            f"link {new.id}",
+            f"record {new.id}",
+        ]
+
+    def test_a_way_back_tries_nothing(self, observed: Observed, new: Release) -> None:
+        found = steps(observed, wanted(new, tried=True))
+        assert not [step for step in found if step.startswith("try")]
+        assert "start demo-web@next.service" in found
+
+    def test_a_stand_in_that_serves_already_goes_on(self, observed: Observed, new: Release) -> None:
+        serves = but(observed, "demo-web@next.service", text="", state="active")
+        down = but(serves, "demo-web.service", state="failed")
+        for one in (serves, down):
+            found = steps(one, wanted(new))
+            assert "try demo-web.service" in found
+            assert "start demo-web@next.service" not in found
+            assert found.index("stop demo-web@next.service") > found.index(
+                "prove demo.service demo-web.service"
+            )
+
+    def test_what_a_run_that_was_cut_off_has_left_goes(self, host: FakeHost) -> None:
+        release = make_release(host, "demo", MAIN, WEB)
+        left = but(deployed(release), "demo-web@next.service", text="", state="active")
+        goes = ["stop demo-web@next.service", "remove demo-web@next.service", "reload"]
+        assert steps(left, wanted(release)) == goes
+        assert (
+            steps(but(left, "demo-web@next.service", state="inactive"), wanted(release)) == goes[1:]
+        )
+        assert goes[0] in steps(left, wanted(release, active=()))
+        assert goes[0] in steps(left, Desired())
+
+    @pytest.mark.parametrize(
+        ("web", "state", "why"),
+        [
+            (replace(WEB, handover=False), "active", "python_service_handover is false"),
+            (replace(WEB, socket="127.0.0.1:81"), "active", "its addresses change"),
+            (WEB, "inactive", "it did not run"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    def test_where_there_is_none_the_result_says_why(
+        self, host: FakeHost, observed: Observed, web: Program, state: str, why: str
+    ) -> None:
+        observed = but(observed, "demo-web.service", state=state)
+        desired = wanted(make_release(host, "demo", MAIN, web, source="2"))
+        assert not [step for step in steps(observed, desired) if "@" in step or "try" in step]
+        assert handover_told(observed, desired) == f"not used for demo-web.service: {why}"
+
+    def test_the_result_says_that_it_is_used(self, observed: Observed, new: Release) -> None:
+        assert handover_told(observed, wanted(new)) == "used"
+
+    def test_the_result_says_what_it_would_need(self, host: FakeHost, one: Release) -> None:
+        desired = wanted(make_release(host, "demo", MAIN, source="2"))
+        lacks = "not used: what is started anew has no python_service_listen"
+        assert handover_told(deployed(one), desired) == lacks
+        assert handover_told(deployed(one), wanted(one)).startswith("not needed")
 
 
 def test_a_job_that_runs_is_left_to_its_end(host: FakeHost, many: Release) -> None:

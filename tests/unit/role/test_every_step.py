@@ -83,8 +83,9 @@ class Deploy:
 class Change:
     """What was done before, what is done, and what is to serve in the end; None is nothing.
 
-    ``fails`` says that it ends with what served before, and ``pauses`` are the
-    processes that have to stop for a while.
+    ``fails`` says that it ends with what served before, ``pauses`` are the
+    processes that have to stop for a while, and ``smooth`` says that somebody
+    serves on each socket all the while.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Change:
     after: Deploy | None
     fails: bool = False
     pauses: tuple[str, ...] = ()
+    smooth: bool = False
 
     @property
     def served(self) -> bool:
@@ -155,6 +157,8 @@ CONFIGURED = Deploy((MAIN, WORKER), files="1")
 KEYED = Deploy((Program(secrets=("key", "token")), WORKER), secrets=(("key", "1"), ("token", "t")))
 TURNED = replace(KEYED, secrets=(("key", "2"), ("token", "t")))
 MISTYPED = replace(KEYED, secrets=(("key", "wrong"), ("token", "t")))
+SERVING = Deploy((MAIN, WEB))
+BAD_WEB = replace(WEB, does="exits")
 MIGRATED = Deploy((MAIN,), source="2", prepare=("good",))
 STUCK = Deploy((MAIN,), source="2", prepare=("good", "hangs"))
 
@@ -201,6 +205,36 @@ CHANGES = [
         ONE,
         fails=True,
         pauses=("demo-web.service", "demo-web.socket"),
+    ),
+    Change(
+        "an upgrade behind a socket",
+        (SERVING,),
+        (_ := replace(SERVING, source="2")),
+        _,
+        smooth=True,
+    ),
+    Change(
+        "a bad upgrade behind a socket",
+        (SERVING,),
+        Deploy((MAIN, BAD_WEB), source="2"),
+        SERVING,
+        fails=True,
+        smooth=True,
+    ),
+    Change(
+        "a bad upgrade beside a socket",
+        (SERVING,),
+        Deploy((BAD, WEB), source="2"),
+        SERVING,
+        fails=True,
+        smooth=True,
+    ),
+    Change(
+        "a rollback behind a socket",
+        (SERVING, replace(SERVING, source="2")),
+        roll_back,
+        SERVING,
+        smooth=True,
     ),
     Change("a rollback", (SMALL, NEXT), roll_back, SMALL),
     Change("a rollback over several", (SMALL, NEXT, FOURTH, FIFTH), back_to_next, NEXT),
@@ -249,7 +283,9 @@ def host_before(change: Change) -> Iterator[tuple[FakeHost, dict[str, Any]]]:
         neighbour = deploy_neighbour(host)
         for step in change.before:
             step(host)
+        del host.systemd.stalled[:]
         yield host, neighbour
+        assert not (change.smooth and host.systemd.stalled)
 
 
 def expect_done(host: FakeHost, change: Change) -> None:

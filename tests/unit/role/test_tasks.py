@@ -23,6 +23,7 @@ NOTHING: dict[str, Any] = {
     "changed": False,
     "restarted": False,
     "rolled_back": False,
+    "handover": None,
     "not_honoured": [],
     "prepared": [],
     "processes": {},

@@ -21,8 +21,24 @@ from systemd_handler._handler import SystemdHandler
 from systemd_handler._install import install
 from systemd_handler._levels import ALERT, EMERGENCY, NOTICE, name_levels
 from systemd_handler._native import NativeHandler
-from systemd_handler._notify import notify
 from systemd_handler._sockets import listen_sockets
+
+TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
+if TYPE_CHECKING:
+    from systemd_handler._notify import notify
+else:
+
+    def __getattr__(name: str) -> object:
+        """`notify`, which whoever takes it calls at the right moment: then nothing else says READY=1."""
+        if name != "notify":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from systemd_handler import _ready
+        from systemd_handler._notify import notify
+
+        _ready.said()
+        globals()[name] = notify
+        return notify
+
 
 __all__ = [
     "ALERT",

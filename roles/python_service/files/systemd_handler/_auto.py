@@ -12,6 +12,7 @@ import logging
 import sys
 import traceback
 
+from systemd_handler import _ready
 from systemd_handler._faults import log_fatal_signals
 from systemd_handler._hooks import log_uncaught_exceptions
 from systemd_handler._journald import introduce, under_journald
@@ -35,7 +36,10 @@ def start() -> None:
     A second call changes nothing.
     """
     global _started
-    if _started or not (under_journald(1) or under_journald(2)):
+    if _started:
+        return
+    _ready.start()
+    if not (under_journald(1) or under_journald(2)):
         return
     _started = True
     replace_streams()

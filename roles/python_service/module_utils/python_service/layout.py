@@ -11,6 +11,11 @@ from typing import NamedTuple
 UNIT_MARK = "# Made by the Ansible role python_service"
 #: Directories that ProtectHome= hides: systemd.exec(5).
 HOMES = ("/home", "/root", "/run/user")
+#: The drop-in of a unit that the role writes for this host alone.
+DROP_IN = "{unit}.d/python_service-host.conf"
+#: How the names of units end that are there besides those of a process while a release takes the place
+#: of another, and gone after a boot; no process has such a name.
+STAND_IN, TRIAL, TRIAL_SOCKET = "@next.service", "@trial.service", "@trial.socket"
 
 
 class Layout(NamedTuple):
@@ -149,7 +154,10 @@ class Layout(NamedTuple):
 
     def process_of(self, unit: str) -> str:
         """What people call the process of a unit: ``main``, or its name, with that of an instance."""
-        return unit.rpartition(".")[0].removeprefix(self.name).removeprefix("-") or "main"
+        stem = unit.rpartition(".")[0]
+        for suffix in (STAND_IN, TRIAL):
+            stem = stem.removesuffix(suffix.partition(".")[0])
+        return stem.removeprefix(self.name).removeprefix("-") or "main"
 
     def variable(self, unit: str, name: str) -> str:
         """The variable, by its name without the prefix, that says this of the process of a unit."""
@@ -176,4 +184,4 @@ class Layout(NamedTuple):
 
     def unit(self, name: str) -> str:
         """Path of an installed unit, of a drop-in, which is named ``UNIT.d/NAME.conf``, or of `run`, named by it."""
-        return os.path.join(self.units, name)
+        return os.path.join(self.transient_units if name.endswith(STAND_IN) else self.units, name)

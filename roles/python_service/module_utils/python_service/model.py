@@ -49,7 +49,8 @@ class Process:
     ``program`` is the path of what the unit runs. ``settle`` are the seconds
     for which a process without readiness has to stay up. A process with a
     ``socket`` is started with it; one with a ``timer`` is a job, and only the
-    timer is started. ``secrets`` are the names of those that it is given.
+    timer is started. ``secrets`` are the names of those that it is given. ``handover``
+    says that two of it may run at once while one takes the place of the other.
     """
 
     unit: str
@@ -59,6 +60,7 @@ class Process:
     socket: str | None = None
     timer: str | None = None
     secrets: tuple[str, ...] = ()
+    handover: bool = True
 
 
 @dataclass(frozen=True)

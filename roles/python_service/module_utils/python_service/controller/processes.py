@@ -27,6 +27,7 @@ VARIABLES = (
     "allow",
     "writable",
     "unit_options",
+    "handover",
 )
 INSTANCES = "instances"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")

@@ -200,6 +200,7 @@ def _processes(
             socket=process.socket,
             timer=process.timer,
             secrets=tuple(process.secrets),
+            handover=process.handover,
         )
         for process in settings.processes
     )

@@ -20,7 +20,7 @@ class ProcessSettings:
     ``environment`` has texts, ``unit_options`` values by directive by section.
     ``hardening``, ``network``, ``allow``, ``writable`` and ``secret_environment`` are as the
     variables are, ``secrets`` the names of all secrets. ``listen`` are addresses as
-    systemd reads them, and ``schedule`` is when a job runs.
+    systemd reads them, ``schedule`` is when a job runs, and ``handover`` is as the variable is.
     """
 
     name: str
@@ -40,6 +40,7 @@ class ProcessSettings:
     secret_environment: Sequence[str]
     listen: Sequence[str]
     schedule: str | None
+    handover: bool
 
     @property
     def unit(self) -> str:
@@ -161,6 +162,7 @@ def _process(
         secret_environment=arguments["secret_environment"],
         listen=tuple(arguments["listen"]),
         schedule=arguments.get("schedule"),
+        handover=arguments["handover"],
     )
 
 

@@ -56,6 +56,7 @@ def service_unit(
         instance=process.instance,
         type="oneshot" if process.schedule else process.type,
         logging=settings.logging,
+        tells_for_others=process.type == "notify" and process.listen and settings.logging == "auto",
         command=with_program(program, process.command),
         app=settings.layout.app(release),
         user=settings.user,

@@ -15,10 +15,20 @@ from dataclasses import replace
 
 from ..errors import ServiceError, reason_of
 from ..foreign import message
-from ..layout import Layout
+from ..layout import STAND_IN, Layout
 from ..model import PARTS, Release
-from . import history, venv
-from .decide import TARGET, Desired, Observed, ObservedUnit, Step, decide, lacking, startable
+from . import history, trial, venv
+from .decide import (
+    TARGET,
+    Desired,
+    Observed,
+    ObservedUnit,
+    Step,
+    decide,
+    handover_told,
+    lacking,
+    startable,
+)
 from .isolation import on_this_host
 from .journal import state
 from .machine import Machine
@@ -33,7 +43,7 @@ from .steps import Change, Hands, Request
 from .trust import weakness
 
 #: Steps by which nothing changes that runs.
-_BEFOREHAND: Collection[str] = ("claim", "make", "distrust", "stage", "keep", "prepare")
+_BEFOREHAND: Collection[str] = ("claim", "make", "distrust", "stage", "keep", "prepare", "try")
 #: Steps that nothing that runs depends on: they come when the release counts.
 _AFTERWARDS: Collection[str] = ("prune",)
 _NOT_UNDONE = (
@@ -54,6 +64,7 @@ def activate(layout: Layout, machine: Machine, desired: Desired, request: Reques
             f"{untrusted}, who could replace the service's code; have root own it, and nobody else write there"
         )
     end_left(layout, machine.systemd)
+    trial.end_left(layout, machine.systemd)
     clean(layout)
     observed = observe(layout, machine, desired)
     change = Change(layout, machine, desired, request, observed)
@@ -106,7 +117,10 @@ class _Failure:
 
     def put_back(self, done: list[Step]) -> ServiceError:
         """Put back what was there before; the error that tells of it all."""
-        if all(step.action in _BEFOREHAND for step in done):
+        with contextlib.suppress(Exception):  # then the next run does it
+            trial.end_left(self._layout, self._change.systemd)
+        tried = bool(done) and done[-1].action == "try"
+        if not tried and all(step.action in _BEFOREHAND for step in done):
             self._note(history.FAILED)
             return self._untouched(done)
         self._note(history.REJECTED)
@@ -118,18 +132,32 @@ class _Failure:
         before = self._before()
         same = before is not None and before.id == self._change.desired.id
         renewed = self._renewed()
+        if tried:
+            return self._tried_in_vain(before, renewed if same else [], lasting)
         if before is not None and same and not renewed:
             # There is no other to go back to, and systemd goes on trying this one.
             words = f"There is no other release to go back to; the service is {self._state()}."
             return self._error([self._reason, *lasting, words], before.id)
-        values = f" with the new value of {', '.join(renewed)}" if same else ""
-        said = f"Release {self._change.desired.id} was not accepted{values}: {self._reason}"
+        said = self._not_accepted(renewed if same else [])
         back, ending = self._go_back(before, done)
         if same and back:
             ending += " What its secrets were before is back."
         return self._error(
             [said, *lasting, ending], before.id if before else None, back=before if back else None
         )
+
+    def _not_accepted(self, renewed: list[str]) -> str:
+        values = f" with the new value of {', '.join(renewed)}" if renewed else ""
+        return f"Release {self._change.desired.id} was not accepted{values}: {self._reason}"
+
+    def _tried_in_vain(
+        self, before: Desired | None, renewed: list[str], lasting: list[str]
+    ) -> ServiceError:
+        """The error that tells of what failed while what runs went on."""
+        runs = f"Release {before.id}" if before else "What was there"
+        ending = f"It was tried on sockets of its own: {runs} runs on, and was not touched."
+        words = [self._not_accepted(renewed), *lasting, ending]
+        return self._error(words, before.id if before else None)
 
     def _untouched(self, done: list[Step]) -> ServiceError:
         """The error that tells of what failed before anything that runs was touched."""
@@ -155,6 +183,10 @@ class _Failure:
 
     def _prepared(self, done: list[Step]) -> bool:
         """Whether commands have run that come before a process's own."""
+        release = self._change.desired.release
+        tried = [name for step in done if step.action == "try" for name in step.subjects]
+        if release and any("\nExecStartPre=" in release.units[name] for name in tried):
+            return True
         try:
             return self._change.systemd.prepared(sorted(_started(done)))
         except Exception:  # noqa: BLE001 - it is being told of another
@@ -239,6 +271,7 @@ class _Failure:
             restarted=bool(back and back.active),
             rolled_back=back is not None,
             prepared=self._hands.prepared,
+            handover=handover_told(self._change.observed, self._change.desired),
             warnings=self._hands.warnings,
         ).facts()
         facts = {**facts, "changed": back is not None, "reason": self._reason}
@@ -263,7 +296,9 @@ def _without(done: list[Step], observed: Observed) -> Observed:
 def was_enabled(units: Mapping[str, ObservedUnit]) -> bool:
     """Whether a service that has these units is started at boot; of one whose files are gone, it is taken to be."""
     told = [
-        unit.enabled for name, unit in units.items() if unit.text is not None and "/" not in name
+        unit.enabled
+        for name, unit in units.items()
+        if unit.text is not None and "/" not in name and not name.endswith(STAND_IN)
     ]
     return "enabled" in told or not told
 
@@ -292,6 +327,7 @@ def as_it_was(observed: Observed, release: Release, like: Desired) -> Desired:
         enabled=units if was_enabled(own) else (),
         spare=[*like.spare, *([like.id] if like.id else [])],
         prepare=(),
+        tried=True,
         parts=PARTS,
         secrets={name: secret.proven for name, secret in observed.secrets.items()},
     )

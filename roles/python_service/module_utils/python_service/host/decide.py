@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from ..layout import STAND_IN
 from ..model import PARTS, Prepared, Process, Release, anonymous, release_from_json
-from . import history
+from . import handover, history
 from .history import Event
 from .secrets import Secret, secrets_from
 from .systemd import BUSY, UP
@@ -107,8 +108,9 @@ class Desired:
     is how many releases that were in place stay, and ``spare`` are others that do.
     ``accounts`` are those that it runs as, a user after its group. ``secrets`` are
     the values that the host is to have, by name; others stay as they are.
-    ``prepare`` are the commands that come before the release is activated, none on a
-    way back. Of it all, only ``parts`` are to be done now.
+    ``prepare`` are the commands that come before the release is activated, and ``tried``
+    says that it need not be tried any more: it ran before what it is to take the place of.
+    Of it all, only ``parts`` are to be done now.
     """
 
     release: Release | None = None
@@ -122,6 +124,7 @@ class Desired:
     accounts: tuple[Account, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     prepare: tuple[Prepared, ...] = ()
+    tried: bool = False
     parts: Collection[str] = PARTS
 
     @classmethod
@@ -171,6 +174,7 @@ class Step(NamedTuple):
     stage      make a release, and its venv, from what was sent
     keep       a release, until it is activated or another one is staged
     prepare    a release, by a command
+    try        processes, by their units, on sockets of their own
     distrust   note that the running invocations of units are out of date
     stop       units
     disable    units
@@ -215,6 +219,25 @@ def decide(observed: Observed, desired: Desired) -> list[Step]:
     decision = _Decision(observed, desired)
     parts = {"stage": decision.stage, "prepare": decision.prepare, "activate": decision.activate}
     return [step for part in PARTS if part in desired.parts for step in parts[part]()]
+
+
+def handover_told(observed: Observed, desired: Desired) -> str:
+    """Whether another of each process that has sockets serves while it is started anew, or why not."""
+    decision = _Decision(observed, desired)
+    processes = desired.release.processes if desired.release else ()
+    anew = [process for process in processes if decision.starts(process.unit)]
+    if not anew or "activate" not in desired.parts:
+        return "not needed: nothing is started anew"
+    with_sockets = [process for process in anew if process.socket]
+    if not with_sockets:
+        return "not used: what is started anew has no python_service_listen"
+    left = [
+        f"not used for {process.unit}: {why}"
+        for process in with_sockets
+        for why in [decision.why_stalled(process)]
+        if why
+    ]
+    return "; ".join(left) or "used"
 
 
 def lacking(observed: Observed, desired: Desired) -> list[Step]:
@@ -280,7 +303,11 @@ class _Decision:
         self._observed = observed
         self._desired = desired
         self._texts = desired.texts
-        units = [name for name in {**observed.units, **self._texts} if "/" not in name]
+        units = [
+            name
+            for name in {**observed.units, **self._texts}
+            if "/" not in name and not name.endswith(STAND_IN)
+        ]
         #: Units in the order of systemd's own dependencies: what triggers others comes first.
         self._units = sorted(units, key=lambda name: (name.endswith(".service"), name))
         self._written = [
@@ -289,7 +316,7 @@ class _Decision:
         self._orphans = [
             name
             for name, unit in observed.units.items()
-            if unit.text is not None and name not in self._texts
+            if unit.text is not None and name not in self._texts and not name.endswith(STAND_IN)
         ]
         self._rewritten = {
             name.partition(".d/")[0]
@@ -307,6 +334,7 @@ class _Decision:
         )
         self._to_start = [name for name in self._units if self._has_to_start(name)]
         self._accepted = self._is_accepted()
+        self._handed = [process for process in processes if not self.why_stalled(process)]
 
     def stage(self) -> Iterator[Step]:
         desired, observed = self._desired, self._observed
@@ -337,12 +365,20 @@ class _Decision:
         commands = () if desired.release else observed.commands
         stopped = [name for name in self._units if self._has_to_stop(name)]
         ended = [name for name in stopped if not name.endswith(TARGET)]
+        if not desired.tried:
+            yield from self._many("try", [process.unit for process in self._handed])
+        yield from self._many("distrust", outdated)
+        yield from (Step("set", ("secret", name)) for name in self._to_set)
+        stand_ins = self._stand_ins()
+        yield from (Step("write", (name,), text) for name, text in stand_ins.items())
+        if stand_ins:
+            yield Step("reload")
+            yield Step("start", tuple(stand_ins))
+            yield Step("prove", tuple(stand_ins))
         yield from self._many("stop", [*ended, *commands])
         yield from self._many(
             "disable", [name for name in self._units if self._is_to_disable(name)]
         )
-        yield from self._many("distrust", outdated)
-        yield from (Step("set", ("secret", name)) for name in self._to_set)
         yield from (Step("write", (name,), self._texts[name]) for name in self._written)
         yield from (Step("remove", (name,)) for name in self._orphans)
         if self._written or self._orphans or any(unit.reload for unit in observed.units.values()):
@@ -356,6 +392,7 @@ class _Decision:
                 "start", [name for name in self._to_start if name.endswith(kinds)]
             )
         yield from self._many("prove", [process.unit for process in self._to_prove()])
+        yield from self._end_stand_ins(stand_ins)
         yield from self._many("enable", [name for name in self._units if self._is_to_enable(name)])
         if desired.release and observed.current != desired.id:
             yield Step("link", (desired.release.id,))
@@ -374,9 +411,58 @@ class _Decision:
         processes = {
             unit.release
             for name, unit in self._observed.units.items()
-            if unit.release and name not in self._to_start and not self._has_to_stop(name)
+            if unit.release
+            and not name.endswith(STAND_IN)
+            and name not in self._to_start
+            and not self._has_to_stop(name)
         }
         return processes.union(filter(None, self._observed.commands.values()))
+
+    def _stand_ins(self) -> dict[str, str]:
+        """The texts of the units that have to be started to serve meanwhile, by their names."""
+        release = self._desired.release
+        if release is None:
+            return {}
+        service = handover.stem(release.processes[0].unit)
+        return {
+            handover.stand_in(process): handover.stand_in_text(
+                service, process, release, self._desired.drop_ins
+            )
+            for process in self._handed
+            # One of a run that was cut off is as good.
+            if self._unit(handover.stand_in(process)).state not in UP
+        }
+
+    def _end_stand_ins(self, started: Collection[str]) -> Iterator[Step]:
+        """Let those go that served meanwhile, also for a run that was cut off."""
+        known = {name for name in self._observed.units if name.endswith(STAND_IN)}
+        busy = {name for name in known if self._unit(name).state in BUSY}
+        names = sorted(known.union(started))
+        yield from self._many("stop", sorted(busy.union(started)))
+        yield from (Step("remove", (name,)) for name in names)
+        if names:
+            yield Step("reload")
+
+    def starts(self, unit: str) -> bool:
+        """Whether a unit is started anew."""
+        return unit in self._to_start
+
+    def why_stalled(self, process: Process) -> str:
+        """Why nobody serves while a process is started anew; empty where another of it does."""
+        unit, socket = process.unit, process.socket
+        release = self._desired.release
+        if release is None or not self.starts(unit):
+            return "it was not restarted"
+        if not socket:
+            return "it has no python_service_listen"
+        if not any(self._unit(one).state in UP for one in (unit, handover.stand_in(process))):
+            return "it did not run"
+        if self._listens_anew(unit):
+            return "its addresses change"
+        if not process.handover:
+            return "python_service_handover is false"
+        others = handover.other_listeners(release.units[socket])
+        return f"its socket has {' and '.join(others)}" if others else ""
 
     def _unit(self, name: str) -> ObservedUnit:
         return self._observed.units.get(name, ObservedUnit())

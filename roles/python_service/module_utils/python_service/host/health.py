@@ -15,10 +15,9 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 
 from ..foreign import shortened
-from ..layout import Layout
+from ..layout import DROP_IN, Layout
 from ..model import Health, Process, Release
 from .files import read
-from .isolation import DROP_IN
 from .sandbox import Sandbox
 from .systemd import Systemd
 

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..errors import ServiceError
-from ..layout import UNIT_MARK, Layout
+from ..layout import DROP_IN, UNIT_MARK, Layout
 from ..model import DELIVERY, Process
 from ..source import combined_digest
 from . import commands
@@ -27,8 +27,6 @@ from .files import make_directory, read, write
 from .machine import Machine
 from .systemd import Systemd
 
-#: The drop-in of a unit that the role writes for this host alone.
-DROP_IN = "{unit}.d/python_service-host.conf"
 #: What turns a directive off, those first that hosts are known to lack.
 _OFF = {
     "PrivateUsers": "no",

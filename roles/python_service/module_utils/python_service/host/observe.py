@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 
-from ..layout import UNIT_MARK, Layout
+from ..layout import STAND_IN, UNIT_MARK, Layout
 from ..model import Release
 from . import history, invocations, secrets, venv
 from .decide import Desired, Held, Observed, ObservedUnit
@@ -37,6 +37,11 @@ def own_units(layout: Layout) -> dict[str, str]:
     """Texts of the units, drop-ins and scripts that the role installed for a service, by name."""
     found = {}
     candidates = [layout.run]
+    candidates += [
+        name
+        for name in names(layout.transient_units)
+        if name.startswith(layout.name) and name.endswith(STAND_IN)
+    ]
     for name in names(layout.units):
         if not name.startswith(layout.name):
             continue

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..layout import Layout
+from ..layout import STAND_IN, Layout
 from . import history
-from .decide import Desired, Observed, Step, decide
+from .decide import Desired, Observed, Step, decide, handover_told
 
 
 @dataclass
@@ -25,6 +25,7 @@ class Outcome:
     not_honoured: Sequence[str] = ()
     processes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prepared: Sequence[str] = ()
+    handover: str | None = None
     diff: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -41,6 +42,7 @@ class Outcome:
             "not_honoured": list(self.not_honoured),
             "processes": self.processes,
             "prepared": list(self.prepared),
+            "handover": self.handover,
             "steps": steps,
             "diff": [*shown, *self.diff],
             "warnings": self.warnings,
@@ -63,10 +65,13 @@ def predict(layout: Layout, observed: Observed, desired: Desired) -> Outcome:
         restarted=any(step.action == "start" for step in steps),
         not_honoured=desired.not_honoured,
         prepared=[step.subjects[0] for step in steps if step.action == "prepare"],
+        handover=handover_told(observed, desired),
         diff=[
             _diff(layout, observed, step)
             for step in steps
             if step.action in ("set", "write", "remove")
+            # What is there for a moment alone is no difference.
+            and not step.subjects[0].endswith(STAND_IN)
         ],
     )
 

@@ -9,15 +9,12 @@ outlive whoever runs it.
 
 from __future__ import annotations
 
-import re
-
 from ..errors import ServiceError
 from ..foreign import shortened
-from ..layout import Layout
-from ..model import DELIVERY, Prepared, Release
+from ..layout import DROP_IN, Layout
+from ..model import Prepared, Release
 from . import journal, reasons, secrets
 from .decide import Desired
-from .isolation import DROP_IN
 from .machine import Machine
 from .sandbox import Sandbox
 from .systemd import Status
@@ -29,7 +26,7 @@ def prepare(layout: Layout, machine: Machine, desired: Desired, one: Prepared) -
     if release is None:
         raise ServiceError("a command needs a release, and none is desired")
     on_host = desired.drop_ins.get(DROP_IN.format(unit=layout.main_unit), "")
-    text = _with_new_secrets(layout, release.units[layout.main_unit] + on_host)
+    text = secrets.led_ahead(layout, release.units[layout.main_unit] + on_host)
     sandbox = Sandbox(layout, systemd, layout.main_unit, text, apart=True)
     group = secrets.readers(release, desired.not_honoured, machine.accounts)
     began = systemd.monotonic()
@@ -50,9 +47,3 @@ def _words(
     why = reasons.explain(subject, Status(), [words.entries for words in said])
     lines = said[0].lines() if said else ["Its journal is empty."]
     return "\n".join([*why, f"python_service_prepare: {shortened(one.command)} {how}", *lines])
-
-
-def _with_new_secrets(layout: Layout, text: str) -> str:
-    """A unit's text in which all that leads to the secrets of what runs leads to the new ones."""
-    leading = rf"^({DELIVERY}=[^:\n]+:|Environment=CREDENTIALS_DIRECTORY=){re.escape(layout.secrets)}(?=/|$)"
-    return re.sub(leading, lambda found: found[1] + layout.new_secrets, text, flags=re.MULTILINE)

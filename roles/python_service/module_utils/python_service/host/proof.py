@@ -123,7 +123,7 @@ class _Watched:
         if self._process.timer or (self._first["ActiveState"] not in UP and not stays):
             return
         running = self._systemd.release_of(self._unit, self._first)
-        if stays or self._fingerprint(running) != self._release.fingerprint(self._unit):
+        if stays or not self._is_the_same(running):
             self._refuse(f"was not restarted, and still runs release {running}{self._complaint}")
 
     def expect_socket(self) -> None:
@@ -136,9 +136,17 @@ class _Watched:
         words = journal.Said("systemd says:", entries).lines() if entries else []
         raise ServiceError("\n".join([f"{socket} does not listen{self._complaint}", *words]))
 
-    def _fingerprint(self, release: str | None) -> str | None:
-        found = read_release(self._layout, release) if release else None
-        return found.fingerprint(self._unit) if found and self._unit in found.units else None
+    def _is_the_same(self, running: str | None) -> bool:
+        """Whether what runs is the release, or one that starts the same."""
+        if running == self._release.id:
+            return True
+        found = read_release(self._layout, running) if running else None
+        wanted = self._release.fingerprint(self._unit)
+        return (
+            found is not None
+            and self._unit in found.units
+            and found.fingerprint(self._unit) == wanted
+        )
 
     @property
     def _settles(self) -> bool:

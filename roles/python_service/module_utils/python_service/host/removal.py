@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ..errors import ServiceError
 from ..layout import UNIT_MARK, Layout
-from . import history, record, store
+from . import history, record, store, trial
 from .decide import Desired, decide
 from .files import names, read, remove, temporary_name
 from .lock import locked
@@ -151,6 +151,7 @@ class _Removal:
         later = ("unlink", "prune")
         steps = [step for step in decide(self._observed, Desired()) if step.action not in later]
         end_left(layout, self._machine.systemd)
+        trial.end_left(layout, self._machine.systemd)
         Hands(change).carry_out(steps)
         remove(layout.new_unit)
         own = self._own_accounts()

@@ -12,6 +12,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -101,6 +102,12 @@ def ahead(layout: Layout, values: Mapping[str, str], group: int | None) -> Itera
         yield
     finally:
         remove(layout.new_secrets)
+
+
+def led_ahead(layout: Layout, text: str) -> str:
+    """A unit's text in which all that leads to the secrets of what runs leads to those of `ahead`."""
+    leading = rf"^({DELIVERY}=[^:\n]+:|Environment=CREDENTIALS_DIRECTORY=){re.escape(layout.secrets)}(?=/|$)"
+    return re.sub(leading, lambda found: found[1] + layout.new_secrets, text, flags=re.MULTILINE)
 
 
 def prune(layout: Layout, name: str) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..errors import ServiceError
-from ..layout import Layout
+from ..layout import STAND_IN, Layout
 from ..model import Release
-from . import history, invocations, record, secrets, store
+from . import handover, history, invocations, record, secrets, store
 from .decide import TARGET, Desired, Observed, Step
 from .files import link, make_directory, remove, write
 from .machine import Machine
@@ -19,6 +19,7 @@ from .prepare import prepare
 from .proof import Started, prove
 from .staging import stage
 from .systemd import Systemd
+from .trial import try_out
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Hands:
         self._complaint = ""
         self._started: set[str] = set()
         self._listened: list[str] = []
+        self._stand_ins: dict[str, str] = {}
         self._began = change.systemd.monotonic()
         self.done: list[Step] = []
         self.prepared: list[str] = []
@@ -80,6 +82,7 @@ class Hands:
             "stage": self._stage,
             "keep": self._keep,
             "prepare": self._prepare,
+            "try": self._try,
             "distrust": self._distrust,
             "set": self._set,
             "write": self._write,
@@ -131,6 +134,11 @@ class Hands:
         event = change.event(self._release.id, history.PREPARED)._replace(command=one.command)
         history.append(self._layout, event)
 
+    def _try(self, step: Step) -> None:
+        change = self._change
+        processes = [one for one in self._release.processes if one.unit in step.subjects]
+        try_out(self._layout, change.machine, change.desired, processes)
+
     @property
     def _release(self) -> Release:
         if self._change.desired.release is None:
@@ -152,9 +160,13 @@ class Hands:
         if path == self._layout.run:
             write(path, step.text, 0o755)
             return
-        if "/" in step.subjects[0]:  # a drop-in has a directory of its own
-            make_directory(os.path.dirname(path))
-        write(path, step.text, new=self._layout.new_unit)
+        directory = os.path.dirname(path)
+        if directory != self._layout.units:  # a drop-in has a directory of its own
+            make_directory(directory)
+        in_run = directory == self._layout.transient_units
+        if in_run:
+            self._stand_ins[step.subjects[0]] = step.text
+        write(path, step.text, new=None if in_run else self._layout.new_unit)
 
     def _remove(self, step: Step) -> None:
         path = self._layout.unit(step.subjects[0])
@@ -163,7 +175,7 @@ class Hands:
         remove(path)
         invocations.forget(self._layout, step.subjects[0])
         directory = os.path.dirname(path)
-        if directory != self._layout.units and not os.listdir(directory):
+        if directory.endswith(".d") and not os.listdir(directory):
             os.rmdir(directory)
 
     def _reload(self, _step: Step) -> None:
@@ -196,14 +208,17 @@ class Hands:
         self._systemd.control("reenable", step.subjects)
 
     def _prove(self, step: Step) -> None:
-        processes = [one for one in self._release.processes if one.unit in step.subjects]
+        release = self._release
+        if step.subjects[0].endswith(STAND_IN):
+            release = handover.standing_in(release, self._stand_ins)
+        processes = [one for one in release.processes if one.unit in step.subjects]
         replaced = {
             unit: observed.invocation
             for unit, observed in self._change.observed.units.items()
             if unit in self._started
         }
         started = Started(replaced, self._complaint, self._began, self._listened)
-        prove(self._layout, self._systemd, self._release, processes, started)
+        prove(self._layout, self._systemd, release, processes, started)
 
     def _link(self, step: Step) -> None:
         link(self._layout.current, os.path.join("releases", step.subjects[0]))
