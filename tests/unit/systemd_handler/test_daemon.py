@@ -72,6 +72,22 @@ def test_sockets_come_in_order_and_by_name(passed: Passed) -> None:
     ]
 
 
+def test_a_socket_waits_for_a_connection_though_its_descriptor_does_not(passed: Passed) -> None:
+    program = (
+        "import os, socket, threading\n"
+        "os.set_blocking(3, False)\n"
+        "listener = listen_sockets()[0]\n"
+        "client = socket.socket()\n"
+        "threading.Timer(0.2, client.connect, [listener.getsockname()]).start()\n"
+        "connection, _ = listener.accept()\n"
+        "print(listener.gettimeout(), connection.gettimeout(), os.get_blocking(3))\n"
+        "listener.setblocking(False)\n"
+        "try: listener.accept()\n"
+        "except BlockingIOError: print('does not wait')\n"
+    )
+    assert passed(program).split("\n") == ["None None False", "does not wait"]
+
+
 def test_threads_that_ask_at_once_have_the_same_sockets(passed: Passed) -> None:
     program = (
         "import sys, threading\nfrom systemd_handler import _sockets\n"

@@ -23,9 +23,10 @@ def listen_sockets(name: str | None = None) -> list[socket.socket]:
 
     With *name*, only those of that name: ``FileDescriptorName=`` of the ``.socket`` unit, or
     the unit's own name with its suffix. An empty list where systemd passed none, so that a
-    program can then open its own. Every call returns the same objects, and a process that
-    was forked after the first call has them as well. They are not inherited by programs
-    that this one starts.
+    program can then open its own. They block, also where ``NonBlocking=`` says otherwise of
+    their descriptors, which another process may share. Every call returns the same objects,
+    and a process that was forked after the first call has them as well. They are not
+    inherited by programs that this one starts.
 
     Raises `ValueError` when the variables that systemd sets make no sense, and `OSError`
     when what was passed is no socket.
@@ -51,13 +52,13 @@ def _passed() -> list[tuple[str, socket.socket]]:
         )
 
     # Slow to import, and most processes that log never get here.
-    import socket
+    from systemd_handler._listener import Listener
 
-    sockets = []
+    sockets: list[tuple[str, socket.socket]] = []
     for fd, name in zip(range(_FIRST, _FIRST + count), names):
         try:
             os.set_inheritable(fd, False)
-            sockets.append((name, socket.socket(fileno=fd)))
+            sockets.append((name, Listener(fileno=fd)))
         except OSError as error:
             for _, passed in sockets:
                 passed.detach()  # they stay open for another try

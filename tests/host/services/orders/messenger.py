@@ -47,6 +47,7 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self, listener: socket.socket) -> None:
         super().__init__(listener.getsockname(), Messenger, bind_and_activate=False)
         self.socket.close()
+        listener.setblocking(False)
         self.socket = listener
 
 

@@ -56,6 +56,7 @@ def service_unit(
         instance=process.instance,
         type="oneshot" if process.schedule else process.type,
         logging=settings.logging,
+        shared_sockets=process.listen and process.handover,
         tells_for_others=process.type == "notify" and process.listen and settings.logging == "auto",
         command=with_program(program, process.command),
         app=settings.layout.app(release),

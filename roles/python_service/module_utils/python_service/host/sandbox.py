@@ -37,6 +37,7 @@ _PROCESS_ONLY = (
     "ExecStop",
     "ExecStopPost",
     "FileDescriptorStoreMax",
+    "NonBlocking",
     "NotifyAccess",
     "PIDFile",
     "RemainAfterExit",
