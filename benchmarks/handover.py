@@ -15,11 +15,9 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,13 +25,13 @@ from typing import Any
 from hosts import Hosts
 from lab import PROJECT
 from lab.commands import LabError
+from lab.under_load import ANEW, KEPT, under_load
 from lab.wheels import requirements
 
 HERE = Path(__file__).resolve().parent
 REPORT = HERE / "handover.md"
 #: The cases that are drawn.
 SHOWN = ("demo, handover", "demo, restarted behind its socket", "demo, restarted")
-LOAD = (PROJECT / "tests" / "lab" / "load.py").read_text(encoding="utf-8")
 #: Requests a second of each of the two clients.
 RATE = 100
 #: Seconds from one upgrade to the next, unless that takes longer, and without any.
@@ -112,9 +110,9 @@ class Case:
         """Measure it without an upgrade, and then with so many."""
         self.server.write(self.source, 0, None)
         self.deploy()
-        with self._load(self.still):
+        with under_load(self.host, self.port, RATE, ANEW, KEPT) as self.still:
             time.sleep(STILL)
-        with self._load(self.told):
+        with under_load(self.host, self.port, RATE, ANEW, KEPT) as self.told:
             for number in range(1, rounds + 1):
                 time.sleep(1)
                 fault = None if number % 2 else number // 2 % 2
@@ -135,22 +133,6 @@ class Case:
         ended = time.time()
         self.upgrades.append((began, ended, good))
         time.sleep(max(INTERVAL - (ended - began), 1))
-
-    @contextmanager
-    def _load(self, told: list[dict[str, Any]]) -> Iterator[None]:
-        words = ["docker", "exec", "-i", self.host, "python3", "-c", LOAD]
-        clients = [
-            subprocess.Popen(
-                [*words, str(self.port), str(RATE), *more],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            )
-            for more in ((), ("--keep",))
-        ]
-        try:
-            yield
-        finally:
-            told += [json.loads(client.communicate()[0]) for client in clients]
 
     def line(self, system: str) -> str:
         """Its row of the table."""

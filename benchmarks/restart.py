@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import statistics
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from hosts import Hosts
 from lab import PROJECT
+from lab.under_load import ANEW, under_load
 
 HERE = Path(__file__).resolve().parent
 REPORT = HERE / "restart.md"
@@ -29,41 +30,6 @@ CASES: dict[str, tuple[str, bool, dict[str, Any]]] = {
     "socket": ("restarts with `python_service_listen`", True, {"listen": ["127.0.0.1:8101"]}),
     "alone": ("restarts, the program listens itself", True, {"environment": {"DEMO_PORT": 8102}}),
 }
-#: Asks a port at a rate, restarts a unit meanwhile a second apart, and prints what came of each
-#: request: seconds until the answer, or null where none came.
-ASK = """
-import concurrent.futures, http.client, json, subprocess, sys, threading, time
-port, rate, rounds, unit = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-restarts = sys.argv[5] == "True"
-
-def ask(due):
-    try:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        connection.request("GET", "/healthz")
-        good = connection.getresponse().status == 200
-        connection.close()
-        return time.monotonic() - due if good else None
-    except OSError:
-        return None
-
-def restart():
-    for _ in range(rounds):
-        time.sleep(1)
-        if restarts:
-            subprocess.run(["systemctl", "reset-failed", unit], check=True)
-            subprocess.run(["systemctl", "restart", unit], check=True)
-
-other = threading.Thread(target=restart)
-begin, number, asked = time.monotonic(), 0, []
-other.start()
-with concurrent.futures.ThreadPoolExecutor(128) as pool:
-    while other.is_alive():
-        due = begin + number / rate
-        time.sleep(max(due - time.monotonic(), 0))
-        asked.append(pool.submit(ask, due))
-        number += 1
-print(json.dumps([one.result() for one in asked]))
-"""
 
 
 def deploy(hosts: Hosts, name: str, changes: dict[str, Any]) -> None:
@@ -80,12 +46,18 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         hosts = Hosts([given.host], Path(directory))
-        found = {}
+        found: dict[str, list[float | None]] = {}
         for number, (name, (_, restarts, changes)) in enumerate(CASES.items()):
             deploy(hosts, name, changes)
-            words = [str(8100 + number), str(RATE), str(given.rounds), f"{name}.service"]
-            said = hosts.on(given.host, "python3", "-c", ASK, *words, str(restarts))
-            found[name] = json.loads(said)
+            with under_load(given.host, 8100 + number, RATE, ANEW) as told:
+                for _ in range(given.rounds):
+                    time.sleep(1)
+                    if restarts:
+                        hosts.on(given.host, "systemctl", "reset-failed", f"{name}.service")
+                        hosts.on(given.host, "systemctl", "restart", f"{name}.service")
+            found[name] = [
+                took if answer else None for _, took, _, answer, _ in told[0]["requests"]
+            ]
         system = hosts.on(given.host, "systemctl", "--version").split("\n")[0]
     REPORT.write_text(report(found, given.rounds, system))
     print(REPORT.read_text())

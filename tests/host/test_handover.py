@@ -6,13 +6,14 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lab import PROJECT
 from lab.deploys import Player, Run, Service, prefixed, role_task
+from lab.under_load import ANEW, KEPT, under_load
 from lab.wheels import SERVICES, requirements
 from testinfra.host import Host
 
@@ -26,7 +27,6 @@ VARIABLES: dict[str, Any] = {
     "health": {"url": f"http://127.0.0.1:{PORT}/healthz", "timeout": 10},
     "unit_options": {"Service": {"TimeoutStartSec": 10}},
 }
-LOAD = (PROJECT / "tests" / "lab" / "load.py").read_text(encoding="utf-8")
 RATE = 100
 #: What is wrong with a release, by a line that the program begins with, and words of the error.
 BAD = {
@@ -68,20 +68,9 @@ class Shop:
         run.succeeded()
         return result
 
-    @contextmanager
-    def under_load(self, *options: str) -> Iterator[list[dict[str, Any]]]:
-        """Have requests sent meanwhile; afterwards the list has what came of each, by those options."""
-        name = self.host.backend.name
-        words = ["docker", "exec", "-i", name, "python3", "-c", LOAD, str(PORT), str(RATE)]
-        clients = [
-            subprocess.Popen([*words, *more], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            for more in [(), *[(option,) for option in options]]
-        ]
-        told: list[dict[str, Any]] = []
-        try:
-            yield told
-        finally:
-            told += [json.loads(client.communicate()[0]) for client in clients]
+    def under_load(self) -> AbstractContextManager[list[dict[str, Any]]]:
+        """Have requests sent meanwhile; afterwards the list has what came of them."""
+        return under_load(self.host.backend.name, PORT, RATE, ANEW, KEPT)
 
     def left(self) -> list[str]:
         """What is there of units that are to be there for a moment alone."""
@@ -109,21 +98,25 @@ def test_upgrades_under_load_fail_no_request(shop: Shop) -> None:
     first = shop.good("one")
     assert first["handover"] == "not used for shop.service: it did not run"
     pid = shop.service.pid
-    with shop.under_load("--keep") as told:
+    with shop.under_load() as told:
         second = shop.good("two")
         third = shop.good("three", secrets={"KEY": "new"})
-    assert (second["handover"], third["handover"]) == ("used", "used")
-    assert releases(told) == {one["release"] for one in (first, second, third)}
+        assert shop.host.file("/run/shop").is_directory
+        own = {"unit_options": {"Service": {"RuntimeDirectory": "shop-own"}}}
+        fourth = shop.good("three", secrets={"KEY": "new"}, **own)
+        assert shop.host.file("/run/shop-own").is_directory
+    assert [one["handover"] for one in (second, third, fourth)] == ["used"] * 3
+    assert releases(told) == {one["release"] for one in (first, second, third, fourth)}
     assert shop.service.pid != pid
     assert shop.left() == []
-    again = shop.good("three", secrets={"KEY": "new"})
+    again = shop.good("three", secrets={"KEY": "new"}, **own)
     assert (again["changed"], again["handover"].split(":")[0]) == (False, "not needed")
 
 
 def test_bad_releases_under_load_fail_no_request(shop: Shop) -> None:
     good = shop.good("one")["release"]
     pid = shop.service.pid
-    with shop.under_load("--keep") as told:
+    with shop.under_load() as told:
         for fault, (line, words) in BAD.items():
             run, result = shop.deploy(fault, line)
             assert run.status != 0, fault
@@ -158,7 +151,19 @@ def test_where_two_cannot_run_at_once_one_waits_for_the_other(shop: Shop) -> Non
         run, result = shop.deploy("two", lock, handover=False)
         run.succeeded()
     releases(told)
-    assert result["handover"] == "not used for shop.service: python_service_handover is false"
+    assert result["handover"] == "not used for shop.service: its handover is false"
+
+
+def test_sockets_that_are_shared_do_not_block(host: Host, player: Player, tmp_path: Path) -> None:
+    """One process would wait for the next connection when the other has taken this one."""
+    program = "import os, time\nprint('blocks', os.get_blocking(3))\ntime.sleep(100_000)\n"
+    (tmp_path / "sleeps.py").write_text(program)
+    given = {"name": "sleeps", "src": str(tmp_path / "sleeps.py"), "command": "python sleeps.py"}
+    sleeps = Service(host, "sleeps")
+    for handover, said in ((True, "blocks False"), (False, "blocks True")):
+        player.role(**given, listen=["127.0.0.1:8482"], handover=handover, settle=0).succeeded()
+        sleeps.eventually(lambda said=said: sleeps.entries(said))  # type: ignore[misc]
+    player.role(name="sleeps", state="absent", remove_data=True).succeeded()
 
 
 SERVERS = {

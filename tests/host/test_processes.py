@@ -15,8 +15,7 @@ from lab.playbooks import Run
 from lab.wheels import SERVICES
 from testinfra.host import Host
 
-#: The oldest systemd and the newest; Molecule deploys the demo, which has a socket, to all.
-HOSTS = ("debian-11", "debian-testing-full")
+HOSTS = ("debian-11", "debian-12", "debian-13", "debian-testing-full")
 PORT = 8410
 ADDRESS = f"127.0.0.1:{PORT}"
 WEB = "demo.service"

@@ -20,7 +20,7 @@ from lab.wheels import SERVICES
 from testinfra.host import Host
 
 #: Two that can do little, with systemds that know little, and one that can do all.
-HOSTS = ("debian-11", "debian-testing-full")
+HOSTS = ("debian-11", "debian-12", "debian-testing-full")
 RUN = "/opt/ran/run"
 #: Seconds. It guards against hanging alone.
 _PATIENCE = 120

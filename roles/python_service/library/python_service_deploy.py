@@ -124,6 +124,10 @@ prepared:
   type: list
   elements: str
   returned: always
+handover:
+  description: Whether another of each process with sockets served while it was started anew, or why not.
+  type: str
+  returned: always
 reason:
   description: Why it failed, without what became of it.
   type: str

@@ -279,7 +279,7 @@ class TestHandover:
     @pytest.mark.parametrize(
         ("web", "state", "why"),
         [
-            (replace(WEB, handover=False), "active", "python_service_handover is false"),
+            (replace(WEB, handover=False), "active", "its handover is false"),
             (replace(WEB, socket="127.0.0.1:81"), "active", "its addresses change"),
             (WEB, "inactive", "it did not run"),
         ],

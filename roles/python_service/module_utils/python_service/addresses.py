@@ -12,6 +12,7 @@ from typing import NamedTuple
 #: The kernel's limit for the address of a Unix socket: unix(7).
 LONGEST_PATH = 107
 _PATH = re.compile(r"(/[A-Za-z0-9_@][A-Za-z0-9._@+-]*)+")
+_STREAM = re.compile(r"^ListenStream=(.+)$", re.MULTILINE)
 _WITH_HOST = re.compile(r"(?:\[([^\]]*)\]|([^:\[\]]+)):(\d{1,5})")
 
 
@@ -65,3 +66,8 @@ def parse_address(text: str) -> Address:
     if not 0 < int(port) < 1 << 16:
         raise ValueError("has no port from 1 to 65535")
     return Address(host, int(port))
+
+
+def addresses_of(unit: str) -> list[Address]:
+    """The addresses that the text of a unit has systemd listen on."""
+    return [parse_address(text) for text in _STREAM.findall(unit)]

@@ -460,7 +460,7 @@ class _Decision:
         if self._listens_anew(unit):
             return "its addresses change"
         if not process.handover:
-            return "python_service_handover is false"
+            return "its handover is false"
         others = handover.other_listeners(release.units[socket])
         return f"its socket has {' and '.join(others)}" if others else ""
 

@@ -14,7 +14,7 @@ import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ..addresses import Address, parse_address
+from ..addresses import Address, addresses_of
 from ..layout import DROP_IN, STAND_IN, TRIAL, TRIAL_SOCKET, UNIT_MARK
 from ..model import Health, Process, Release
 
@@ -28,7 +28,7 @@ Restart=no
 # Where memory is short for two, the process that was there first stays.
 OOMScoreAdjust=1000
 """
-_LISTENS = re.compile(r"^Listen(\w+)=(.*)$", re.MULTILINE)
+_LISTENS_ELSEWHERE = re.compile(r"^(Listen(?!Stream=)\w+)=", re.MULTILINE)
 #: Lines of a socket's unit that are its own alone: what it is found by, and what it triggers.
 _ITS_OWN = re.compile(r"^(ListenStream|Symlinks|Service)=.*\n", re.MULTILINE)
 _LOCAL = ("127.0.0.1", "::1", "localhost")
@@ -78,19 +78,14 @@ def trial(
         unit: _beside(service, process.unit, unit, _whole(process, release, drop_ins)),
         socket: f"{head}{_ITS_OWN.sub('', listening)}\n[Socket]\n{''.join(streams)}",
     }
-    places = dict(zip(streams_of(listening), addresses))
+    places = dict(zip(addresses_of(listening), addresses))
     health = _asked_there(process.health, places) if process.health else None
     return replace(process, unit=unit, socket=socket, health=health), texts
 
 
-def streams_of(text: str) -> list[Address]:
-    """The addresses that a socket's unit listens on."""
-    return [parse_address(value) for kind, value in _LISTENS.findall(text) if kind == "Stream"]
-
-
 def other_listeners(text: str) -> list[str]:
     """Directives by which a socket's unit listens elsewhere than on addresses."""
-    return sorted({f"Listen{kind}" for kind, _ in _LISTENS.findall(text) if kind != "Stream"})
+    return sorted(set(_LISTENS_ELSEWHERE.findall(text)))
 
 
 def _whole(process: Process, release: Release, drop_ins: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..addresses import Address, parse_address
+from ..addresses import Address, addresses_of
 from ..foreign import shortened
 from ..layout import Layout
 from ..model import Release
@@ -27,7 +27,6 @@ from .trust import weakness
 #: Of a Unix socket that accepts connections.
 _ACCEPTS = "00010000"
 _UNIT = re.compile(r"/([^/\n]+\.(?:service|scope))(?=/|$)", re.MULTILINE)
-_STREAM = re.compile(r"^ListenStream=(.+)$", re.MULTILINE)
 
 
 class _Listener(NamedTuple):
@@ -43,11 +42,6 @@ class _Holder(NamedTuple):
     pid: int
     name: str
     unit: str
-
-
-def addresses_of(unit: str) -> list[Address]:
-    """The addresses that the text of a unit has systemd listen on."""
-    return [parse_address(text) for text in _STREAM.findall(unit)]
 
 
 def listening_problems(layout: Layout, release: Release, observed: Observed) -> Iterator[str]:

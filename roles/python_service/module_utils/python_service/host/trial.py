@@ -14,7 +14,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ..addresses import Address
+from ..addresses import Address, addresses_of
 from ..errors import ServiceError
 from ..layout import TRIAL, TRIAL_SOCKET, Layout
 from ..model import Process
@@ -37,9 +37,8 @@ def try_out(
     tried, texts = [], {}
     with contextlib.ExitStack() as stack:
         for process in processes:
-            listening = release.units[str(process.socket)]
-            with_paths = enumerate(handover.streams_of(listening))
-            addresses = [_private(layout, process, number, one) for number, one in with_paths]
+            own = addresses_of(release.units[str(process.socket)])
+            addresses = [_private(layout, process, number, one) for number, one in enumerate(own)]
             one, units = handover.trial(layout.name, process, release, desired.drop_ins, addresses)
             tried.append(one)
             texts.update({name: secrets.led_ahead(layout, text) for name, text in units.items()})
