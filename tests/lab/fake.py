@@ -284,6 +284,7 @@ class FakeHost:
         secrets: Mapping[str, str] | None = None,
         parts: Sequence[str] = PARTS,
         elsewhere: str | None = None,
+        instead_of: str | None = None,
         check: bool = False,
     ) -> dict[str, Any]:
         """Deploy as the role does; raises `ServiceError` as its module does."""
@@ -302,6 +303,7 @@ class FakeHost:
             "by": by,
             "files_diff": [],
             "elsewhere": elsewhere,
+            "instead_of": instead_of,
             "plan": None,
             "archive": self.archive(release),
         }

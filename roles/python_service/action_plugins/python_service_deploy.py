@@ -92,6 +92,9 @@ class ActionModule(ServiceAction):
             # What comes back of a module in the background is its own result.
             "plan": given if self._task.async_val and "activate" not in parts else None,
         }
+        if parts[0] != given["parts"][0] and "activate" in parts:
+            # Others could deploy since the plan was made, between the tasks.
+            options["instead_of"] = given["outcome"]["previous"] or ""
         if "stage" in parts and stages(given["outcome"]) and not self._task.check_mode:
             options["archive"] = self._send(planned, given)
 

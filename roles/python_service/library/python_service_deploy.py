@@ -82,6 +82,11 @@ options:
       - Given where another host runs the commands that are to be run once. Empty, it has
         run them; else it is the reason that it did not, and this host fails as well.
     type: str
+  instead_of:
+    description:
+      - The release that was in place when the deploy was planned, empty where there was none. The
+        module refuses to activate when another one is in place by now.
+    type: str
   plan:
     description: Comes back with the result, for the next task.
     type: dict
@@ -160,6 +165,7 @@ OPTIONS = {
     "by": {"type": "str", "required": True},
     "files_diff": {"type": "list", "elements": "dict", "default": []},
     "elsewhere": {"type": "str"},
+    "instead_of": {"type": "str"},
     "plan": {"type": "dict"},
     "archive": {"type": "path"},
 }
@@ -173,7 +179,9 @@ def deploy(given: Mapping[str, Any], check: bool, machine: Machine | None = None
         facts = predict(layout, observe(layout, machine, desired), desired).facts()
     else:
         with locked(layout, given["by"]):
-            request = Request("deploy", given["by"], given["archive"], given["elsewhere"])
+            request = Request(
+                "deploy", given["by"], given["archive"], given["elsewhere"], given["instead_of"]
+            )
             facts = activate(layout, machine, desired, request).facts()
     plan = {"plan": given["plan"]} if given["plan"] else {}
     return {**facts, **plan, "diff": [*given["files_diff"], *facts["diff"]]}

@@ -61,6 +61,7 @@ NEW_HOST: dict[str, Any] = {
     "lacks_venv": True,
     "outcome": {
         "changed": True,
+        "previous": None,
         "steps": ["stage 0123456789ab", "write demo.service"],
         "diff": [{"prepared": "steps\n"}],
         "warnings": [],
@@ -888,6 +889,18 @@ class TestPrepare:
         playbook.host.answers["python_service_deploy"] = {"failed": True, "msg": "not accepted"}
         failed = playbook.fails("python_service_deploy", args)
         assert failed["prepared"] == ["python main.py migrate"]
+
+    def test_the_host_is_told_what_the_release_is_to_take_the_place_of(
+        self, playbook: Playbook, planned: dict[str, Any]
+    ) -> None:
+        planned["outcome"]["previous"] = "0"
+        playbook.host.answers["python_service_deploy"] = {"changed": True}
+        for parts in (["stage"], ["activate"]):
+            args = {"plan": planned, "parts": parts}
+            playbook.run("python_service_deploy", args)
+        _, options = playbook.host.calls[-1]
+        assert options["instead_of"] == "0"
+        assert "instead_of" not in playbook.host.calls[-2][1]
 
     def test_a_host_that_was_prepared_earlier_tells_those_that_are_new(
         self, playbook: Playbook, planned: dict[str, Any]

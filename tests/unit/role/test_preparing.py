@@ -213,6 +213,22 @@ class TestHalves:
         assert "is not prepared on this host" in str(refused(host, release, parts=PARTS[2:]))
         assert host.own_units("demo") == {}
 
+    def test_what_another_has_deployed_meanwhile_stays(self, host: FakeHost) -> None:
+        first, other = make_release(host, "demo", Program()), of(host, source="3")
+        host.deploy(first)
+        release = of(host, "good")
+        host.deploy(release, parts=PARTS[:2])
+        host.deploy(other, by="you@there")
+        error = refused(host, release, parts=PARTS[2:], instead_of=first.id)
+        assert f"you@there has put release {other.id} in place" in str(error)
+        assert host.counting("demo") == other.id
+        assert host.deploy(release, parts=PARTS[2:], instead_of=other.id)["release"] == release.id
+
+    def test_what_another_has_deployed_meanwhile_may_be_the_same(self, host: FakeHost) -> None:
+        release = of(host, "good")
+        host.deploy(release, by="you@there")
+        assert host.deploy(release, parts=PARTS[2:], instead_of="")["changed"] is False
+
     def test_check_mode_of_both_together_is_that_of_a_whole_deploy(self, host: FakeHost) -> None:
         host.deploy(make_release(host, "demo", Program()))
         release = of(host, "good")

@@ -69,7 +69,7 @@ def activate(layout: Layout, machine: Machine, desired: Desired, request: Reques
     observed = observe(layout, machine, desired)
     change = Change(layout, machine, desired, request, observed)
     outcome = predict(layout, change.observed, desired)
-    words = unfinished(layout, observed, desired)
+    words = unfinished(layout, observed, desired) or _overtaken(observed, desired, request)
     if words:
         raise ServiceError(words)
     hands = Hands(change)
@@ -103,6 +103,18 @@ def unfinished(layout: Layout, observed: Observed, desired: Desired) -> str:
     return (
         f"release {desired.id} of {layout.name} is not {what} on this host; "
         "include the role with tasks_from: stage first"
+    )
+
+
+def _overtaken(observed: Observed, desired: Desired, request: Request) -> str:
+    """Why what was planned is not to be done any more; empty where nobody else has deployed since then."""
+    last = history.in_place(observed.events)
+    now = last.after if last else None
+    if last is None or request.instead_of is None or now in (request.instead_of, desired.id):
+        return ""
+    return (
+        f"{last.by} has put release {now} in place while release {desired.id} was being prepared; "
+        "what runs is untouched. Deploy again if yours is to take its place"
     )
 
 

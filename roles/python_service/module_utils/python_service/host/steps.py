@@ -28,13 +28,15 @@ class Request:
 
     ``archive`` is the path of the release's parts on the host, where it lacks them.
     ``elsewhere`` is set where another host runs the commands that are to be run once:
-    empty where they succeeded, else why they did not.
+    empty where they succeeded, else why they did not. ``instead_of`` is the release that is to
+    be in place still, empty for none; None where that does not matter.
     """
 
     what: str
     by: str
     archive: str | None = None
     elsewhere: str | None = None
+    instead_of: str | None = None
 
 
 @dataclass(frozen=True)
