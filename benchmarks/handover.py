@@ -15,9 +15,11 @@ import json
 import os
 import shutil
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,8 +36,8 @@ REPORT = HERE / "handover.md"
 SHOWN = ("demo, handover", "demo, restarted behind its socket", "demo, restarted")
 #: Requests a second of each of the two clients.
 RATE = 100
-#: Seconds from one upgrade to the next, unless that takes longer, and without any.
-INTERVAL, STILL = 11.0, 20.0
+#: Seconds for which nothing is done, each time.
+STILL = 2.0
 _PORTS = iter(range(8200, 8300))
 
 
@@ -100,27 +102,48 @@ class Case:
     port: int
     #: Deploys what was written; raises `LabError` for a bad release.
     deploy: Callable[[], object]
+    #: Accounts of its processes.
+    users: list[str]
     source: Path
-    still: list[dict[str, Any]] = field(default_factory=list)
     told: list[dict[str, Any]] = field(default_factory=list)
-    #: Seconds since the epoch at which each upgrade began and ended, and whether it was of a good release.
-    upgrades: list[tuple[float, float, bool]] = field(default_factory=list)
+    #: Seconds since the epoch at which something began and ended, by what it was.
+    times: dict[str, list[tuple[float, float]]] = field(
+        default_factory=lambda: {"nothing": [], "the same": [], "good": [], "bad": []}
+    )
+    #: Megabytes before an upgrade and at most during it.
+    memory: tuple[float, float] = (0, 0)
 
     def run(self, rounds: int) -> None:
-        """Measure it without an upgrade, and then with so many."""
-        self.server.write(self.source, 0, None)
+        """Measure so many upgrades and, by turns, as many times without: the machine's moods meet all."""
+        good = 0
+        self.server.write(self.source, good, None)
         self.deploy()
-        with under_load(self.host, self.port, RATE, ANEW, KEPT) as self.still:
-            time.sleep(STILL)
         with under_load(self.host, self.port, RATE, ANEW, KEPT) as self.told:
             for number in range(1, rounds + 1):
-                time.sleep(1)
+                with self._noted("nothing"):
+                    time.sleep(STILL)
+                self.server.write(self.source, good, None)
+                with self._noted("the same"):
+                    self.deploy()
                 fault = None if number % 2 else number // 2 % 2
                 self.server.write(self.source, number, fault)
-                self._upgrade(fault is None)
+                if fault is None:
+                    good = number
+                with self._noted("good" if fault is None else "bad"):
+                    self._upgrade(fault is None)
+                    time.sleep(1)  # what comes late of it is of it
+        self.server.write(self.source, rounds + 1, None)
+        with _megabytes(self.host, self.users) as told:
+            self.deploy()
+        self.memory = (told[0], max(told))
+
+    @contextmanager
+    def _noted(self, what: str) -> Iterator[None]:
+        began = time.time()
+        yield
+        self.times[what].append((began, time.time()))
 
     def _upgrade(self, good: bool) -> None:
-        began = time.time()
         try:
             self.deploy()
             accepted = True
@@ -130,41 +153,67 @@ class Case:
             raise LabError(
                 f"{self.title}: a {'good' if good else 'bad'} release came out otherwise"
             )
-        ended = time.time()
-        self.upgrades.append((began, ended, good))
-        time.sleep(max(INTERVAL - (ended - began), 1))
 
     def line(self, system: str) -> str:
         """Its row of the table."""
         requests = [one for told in self.told for one in told["requests"]]
-        base = _times(self.still)
-        times = _times(self.told)
+        nothing, same = self._took("nothing"), self._took("the same")
+        upgrades = self._took("good", "bad")
         cells = [
             system,
             self.title,
             len(requests),
             sum(one[3] is None for one in requests),
             sum(one[2] for one in requests),
-            f"{_part(base, 50):.1f}",
-            f"{_part(base, 99):.1f}",
-            f"{base[-1]:.1f}",
-            f"{_part(times, 50):.1f}",
-            f"{_part(times, 99):.1f}",
-            f"{times[-1]:.1f}",
-            f"{_part(times, 99) / _part(base, 99):.2f}",
+            *(f"{_part(took, 99):.1f}, {took[-1]:.1f}" for took in (nothing, same, upgrades)),
+            f"{_part(upgrades, 99) / _part(nothing, 99):.2f}",
+            f"{_part(upgrades, 99) / _part(same, 99):.2f}",
+            ", ".join(f"{one:.0f}" for one in self.memory),
         ]
         return f"| {' | '.join(map(str, cells))} |"
 
-
-def _times(told: list[dict[str, Any]]) -> list[float]:
-    """Milliseconds to the answers, the fastest first."""
-    return sorted(
-        one[1] * 1e3 for client in told for one in client["requests"] if one[3] is not None
-    )
+    def _took(self, *what: str) -> list[float]:
+        """Milliseconds to the answers of what was due meanwhile, the fastest first."""
+        times = [one for name in what for one in self.times[name]]
+        return sorted(
+            one[1] * 1e3
+            for client in self.told
+            for one in client["requests"]
+            if one[3] is not None
+            and any(began <= client["since"] + one[0] <= ended for began, ended in times)
+        )
 
 
 def _part(times: list[float], percent: int) -> float:
     return statistics.quantiles(times, n=100)[percent - 1]
+
+
+_RESIDENT = """
+import os, pathlib, pwd, select, sys
+users = {pwd.getpwnam(name).pw_uid for name in sys.argv[1:]}
+while not select.select([0], [], [], 0.1)[0]:
+    pages = 0
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if process.stat().st_uid in users:
+                pages += int((process / "statm").read_text().split()[1])
+        except OSError:
+            continue
+    print(pages * os.sysconf("SC_PAGESIZE") / 1e6, flush=True)
+"""
+
+
+@contextmanager
+def _megabytes(host: str, users: list[str]) -> Iterator[list[float]]:
+    """What processes of these accounts have in memory meanwhile, again and again; the list has it afterwards."""
+    words = ["docker", "exec", "--interactive", host, "python3", "-c", _RESIDENT, *users]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as one:
+        told: list[float] = []
+        try:
+            yield told
+        finally:
+            output, _ = one.communicate("\n")
+        told += map(float, output.split())
 
 
 def by_role(hosts: Hosts, host: str, name: str, directory: Path, **variables: Any) -> Case:
@@ -177,12 +226,13 @@ def by_role(hosts: Hosts, host: str, name: str, directory: Path, **variables: An
         "src": str(source),
         "command": server.command,
         "type": "notify",
-        "health": {"url": f"http://127.0.0.1:{port}/healthz", "timeout": 10},
+        "health": {"url": f"http://127.0.0.1:{port}/healthz", "timeout": 5},
         **({"listen": [f"127.0.0.1:{port}"]} if listen else {"environment": {"DEMO_PORT": port}}),
         **server.variables,
         **variables,
     }
-    return Case(host, title, server, port, lambda: hosts.deploy(on=host, **given), source)
+    users = [given["name"]]
+    return Case(host, title, server, port, lambda: hosts.deploy(on=host, **given), users, source)
 
 
 _NGINX = """
@@ -218,11 +268,12 @@ def behind_nginx(hosts: Hosts, host: str, directory: Path) -> Case:
                 src=str(source),
                 command="python -m demo",
                 type="notify",
-                health={"url": f"http://127.0.0.1:{own}/healthz", "timeout": 10},
+                health={"url": f"http://127.0.0.1:{own}/healthz", "timeout": 5},
                 environment={"DEMO_PORT": own},
             )
 
-    return Case(host, "demo twice behind nginx, in turn", SERVERS["demo"], port, deploy, source)
+    title, users = "demo twice behind nginx, in turn", [f"demo{first}", f"demo{second}", "www-data"]
+    return Case(host, title, SERVERS["demo"], port, deploy, users, source)
 
 
 def cases_of(hosts: Hosts, host: str, directory: Path) -> Iterator[Case]:
@@ -255,15 +306,15 @@ def main() -> None:
                 lines.append(case.line(system))
                 print(lines[-1], flush=True)
                 title = case.title.strip("*")
-                shown.setdefault(title, (title, case.told, case.upgrades[0][:2]))
+                shown.setdefault(title, (title, case.told, case.times["good"][0]))
     REPORT.write_text(report(lines, given.rounds))
     given.data.write_text(json.dumps([shown[title] for title in SHOWN]))
     print(REPORT.read_text())
 
 
 _COLUMNS = (
-    *("requests", "failed", "sent again", "still: p50", "p99", "longest"),
-    *("upgrades: p50", "p99", "longest", "p99, ratio"),
+    *("requests", "failed", "sent again", "nothing: p99, longest", "Ansible alone: p99, longest"),
+    *("upgrades: p99, longest", "p99 to nothing", "p99 to Ansible alone", "MB before, at most"),
 )
 _HEAD = f"| systemd | case | {' | '.join(_COLUMNS)} |\n|--:|---|{'--:|' * len(_COLUMNS)}"
 
@@ -277,12 +328,16 @@ def report(lines: list[str], rounds: int) -> str:
 
 {rounds} upgrades of each case, every second one to a bad release, which does not start or answers 500;
 {today}, on {os.cpu_count()} cores for the server, its clients and Ansible. {2 * RATE} requests a second, half
-of them by kept connections. Milliseconds from when a request was due to its answer; first in {STILL:.0f}
-seconds without an upgrade. Sent again are those on a kept connection that the server had just closed.
-Made by `script/bench handover`.
+of them by kept connections. Milliseconds from when a request was due to its answer. Before each upgrade
+come {STILL:.0f} seconds in which nothing is done, and then a deploy that has nothing to change, which shows
+what Ansible alone takes of the same cores. Sent again are requests on a kept connection that the server
+had just closed. Memory is what the processes have resident, pages that they share counted for each; of one
+more upgrade, without requests. Made by `script/bench handover`.
 
 {_HEAD}
 {table}
+
+![Requests across an upgrade](handover.svg)
 """
 
 

@@ -20,8 +20,8 @@ from matplotlib import pyplot  # what draws must be chosen before
 
 #: Seconds before an upgrade and after it that are drawn.
 _AROUND = 1.0
-#: Seconds for which answers are counted together.
-_BIN = 0.25
+#: Seconds for which answers are counted together, and of whose answers the longest is drawn.
+_BIN, _DOT = 0.25, 0.05
 
 
 def draw(path: Path, shown: list[tuple[str, list[dict[str, Any]], tuple[float, float]]]) -> None:
@@ -55,7 +55,13 @@ def draw(path: Path, shown: list[tuple[str, list[dict[str, Any]], tuple[float, f
             done = [when + took / 1e3 for when, took in answered]
             weights = [1 / _BIN] * len(done)
             top.hist(done, edges, weights=weights, color="#4c72b0")
-            bottom.scatter(*zip(*answered), s=2, color="#4c72b0")
+            longest: dict[int, tuple[float, float]] = {}
+            for when, took in answered:
+                place = int(when // _DOT)
+                longest[place] = max(
+                    longest.get(place, (when, 0)), (when, took), key=lambda one: one[1]
+                )
+            bottom.scatter(*zip(*longest.values()), s=3, color="#4c72b0")
             if failed:
                 bottom.scatter(
                     [when for when, _ in failed],
@@ -69,7 +75,7 @@ def draw(path: Path, shown: list[tuple[str, list[dict[str, Any]], tuple[float, f
             bottom.set_yscale("log")
             bottom.set_xlabel("seconds since the upgrade began")
         axes[0][0].set_ylabel("answers a second")
-        axes[1][0].set_ylabel("milliseconds (x: failed)")
+        axes[1][0].set_ylabel("ms, the longest of each 50 (x: failed)")
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
         pyplot.close(figure)
     # Lines that end in a space are matplotlib's.
