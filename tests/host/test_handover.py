@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lab import PROJECT
+from lab.commands import check
 from lab.deploys import Player, Run, Service, prefixed, role_task
 from lab.under_load import ANEW, KEPT, under_load
 from lab.wheels import SERVICES, requirements
@@ -137,6 +139,32 @@ def test_bad_releases_under_load_fail_no_request(shop: Shop) -> None:
     assert len(beside) <= 1
     assert shop.service.pid != pid
     assert shop.left() == []
+
+
+@contextmanager
+def memory(host: Host, more: int) -> Iterator[None]:
+    """Let the host use only so many more bytes than it does."""
+    name = host.backend.name
+    words = ["docker", "update", "--memory-swap", "-1", "--memory"]
+    told = check(["docker", "stats", "--no-stream", "--format", "{{.MemUsage}}", name])
+    used = float(re.match(r"[\d.]+(?=MiB)", told)[0])  # type: ignore[index]
+    check([*words, str(int(used * (1 << 20)) + more), name])
+    try:
+        yield
+    finally:
+        check([*words, str(1 << 40), name])
+
+
+def test_where_memory_is_short_the_old_one_serves_on(shop: Shop) -> None:
+    run, result = shop.deploy("one", f"much = b'x' * {300 << 20}")
+    good, pid = result["release"], shop.service.pid
+    with memory(shop.host, 100 << 20), shop.under_load() as told:
+        run, result = shop.deploy("two", f"much = b'x' * {200 << 20}")
+    assert "as the kernel does where memory is short" in run.message
+    assert f"Release {good} runs on, and was not touched." in run.message
+    assert result["release"] == good
+    assert releases(told) == {good}
+    assert shop.service.pid == pid
 
 
 def test_where_two_cannot_run_at_once_one_waits_for_the_other(shop: Shop) -> None:

@@ -454,6 +454,15 @@ def test_what_tells_most_comes_first() -> None:
     assert "module a" in explain(SUBJECT, Status(), told)[0]
 
 
+@pytest.mark.parametrize(
+    "status", [Status(Result="oom-kill"), Status(Result="signal", ExecMainStatus="9")]
+)
+def test_one_that_was_killed_is_told_by_whom(status: Status) -> None:
+    (sentence,) = explain(SUBJECT, status, [["Hello"]])
+    assert "where memory is short" in sentence
+    assert explain(SUBJECT, Status(Result="signal", ExecMainStatus="11"), []) == []
+
+
 def test_one_that_is_never_ready_is_told_what_to_use_instead() -> None:
     status = Status(Type="notify", Result="timeout", TimeoutStartUSec="1min 30s")
     (sentence,) = explain(SUBJECT, status, [["Hello"]])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -123,6 +124,12 @@ def _from_status(status: Mapping[str, str]) -> str | None:
             f"it did not say READY=1{f' within {limit}' if limit else ''}; a program that does not "
             "speak to systemd needs python_service_type: exec, and python_service_health tells "
             "when it is ready"
+        )
+    killed = (status["Result"], status["ExecMainStatus"]) == ("signal", str(int(signal.SIGKILL)))
+    if killed or status["Result"] == "oom-kill":
+        return (
+            "it was killed from outside, as the kernel does where memory is short, for the host or by "
+            "MemoryMax=; journalctl --dmesg --grep=oom has it then"
         )
     return None
 
