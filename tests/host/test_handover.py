@@ -201,9 +201,32 @@ SERVERS = {
 }
 
 
-@pytest.mark.parametrize("server", SERVERS)
+ASK = """
+import urllib.request
+for line in urllib.request.urlopen("http://127.0.0.1:8481/stream"):
+    print(line.decode(), end="", flush=True)
+"""
+#: What comes in a websocket, by RFC 6455: short texts, and then the close.
+ASK_WEBSOCKET = """
+import socket
+connection = socket.create_connection(("127.0.0.1", 8481))
+connection.sendall(
+    b"GET /stream HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n"
+    b"Sec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\\r\\n\\r\\n"
+)
+file = connection.makefile("rb")
+while file.readline().strip():
+    pass
+while (head := file.read(2))[0] & 15 == 1:
+    print(file.read(head[1]).decode(), end="", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("server", "ask"), [*((server, ASK) for server in SERVERS), ("hypercorn", ASK_WEBSOCKET)]
+)
 def test_an_answer_that_takes_long_is_finished_by_the_old_release(
-    host: Host, player: Player, tmp_path: Path, server: str
+    host: Host, player: Player, tmp_path: Path, server: str, ask: str
 ) -> None:
     text = (SERVICES / "streams.py").read_text()
     given = {
@@ -217,10 +240,6 @@ def test_an_answer_that_takes_long_is_finished_by_the_old_release(
     }
     Path(given["src"]).write_text(text)
     player.role(**given).succeeded()
-    ask = (
-        "import urllib.request as u\n"
-        "for line in u.urlopen('http://127.0.0.1:8481/stream'): print(line.decode(), end='', flush=True)"
-    )
     words = ["docker", "exec", host.backend.name, "python3", "-c", ask]
     client = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert client.stdout

@@ -1,4 +1,4 @@
-"""Answers with a number every now and then, for some seconds, by WSGI and by ASGI."""
+"""Answers with a number every now and then, for some seconds, by WSGI and by ASGI; there in a websocket as well."""
 
 import asyncio
 import time
@@ -21,6 +21,14 @@ def numbers():
 
 
 async def asgi(scope, receive, send):
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        for number in range(COUNT):
+            await send({"type": "websocket.send", "text": f"{number}\n"})
+            await asyncio.sleep(PAUSE)
+        await send({"type": "websocket.close"})
+        return
     if scope["type"] != "http":
         raise NotImplementedError(scope["type"])
     await send({"type": "http.response.start", "status": 200, "headers": []})
