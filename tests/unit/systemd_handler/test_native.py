@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import systemd_handler
 from systemd_handler import NativeHandler
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
 
+    from unit.systemd_handler.conftest import Journal
+
+    RunElsewhere = Callable[[str], subprocess.CompletedProcess[bytes]]
     LoggerOf = Callable[[logging.Handler], logging.Logger]
 
 
@@ -88,6 +93,15 @@ def test_a_record_is_an_entry_with_its_fields(journald: Socket, logger: logging.
     }
 
 
+def test_what_it_belongs_to_is_in_fields(journald: Socket, logger: logging.Logger) -> None:
+    with systemd_handler.context(order=7, message="other"):
+        logger.info("paid", extra={"otelTraceID": "4bf9", "otelSpanID": "00f0"})
+    entry = journald.read()
+    assert entry["MESSAGE"] == "paid"
+    named = {name: entry[name] for name in ("ORDER", "EXTRA_MESSAGE", "TRACE_ID", "SPAN_ID")}
+    assert named == {"ORDER": "7", "EXTRA_MESSAGE": "other", "TRACE_ID": "4bf9", "SPAN_ID": "00f0"}
+
+
 def test_no_text_makes_the_message_a_blob(journald: Socket, logger: logging.Logger) -> None:
     logger.info("a\0b\x1b\ud800\ufffe\r")
     assert journald.read()["MESSAGE"] == r"a\x00b\x1b\ud800\ufffe\r"
@@ -100,6 +114,7 @@ def test_an_exception_is_in_the_message_and_named(journald: Socket, logger: logg
         logger.exception("no")
     entry = journald.read()
     assert entry["EXCEPTION"] == "builtins.FileNotFoundError"
+    assert len(entry["EXCEPTION_FINGERPRINT"]) == 12
     assert entry["MESSAGE"].startswith("no\nTraceback (most recent call last):\n")
 
 
@@ -204,3 +219,38 @@ def test_settings_can_make_one(path: str, journald: Socket) -> None:
     logging.getLogger("native").info("text")
     assert journald.read()["LOGGER"] == "native"
     logging.getLogger("native").handlers.pop().close()
+
+
+HYBRID = """
+import logging, systemd_handler
+handler = systemd_handler.HybridHandler({arguments})
+handler.setFormatter(logging.Formatter("[%(message)s]"))
+logging.basicConfig(level=logging.INFO, handlers=[handler])
+logging.info("many")
+logging.log({level}, "few", extra={{"order": 7}})
+"""
+
+
+@pytest.mark.parametrize(("since", "level"), [("", 30), ("logging.ERROR, ", 45)])
+def test_what_matters_has_fields_and_the_rest_are_lines(
+    journal: Journal, journald: Socket, since: str, level: int
+) -> None:
+    journal.run(HYBRID.format(arguments=f"{since}path={journald.path!r}", level=level))
+    entry = journald.read()
+    assert (entry["MESSAGE"], entry["ORDER"]) == ("[few]", "7")
+    assert journal.entries() == [(6, "[many]")]
+
+
+def test_without_a_journal_all_are_lines(run_elsewhere: RunElsewhere) -> None:
+    program = HYBRID.format(arguments="stream=__import__('sys').stdout", level=30)
+    assert run_elsewhere(program).stdout == b"[many]\n[few]\n"
+
+
+def test_install_takes_the_level_from_which_it_is_native(journal: Journal) -> None:
+    journal.run(
+        "import logging, systemd_handler\n"
+        "handler = systemd_handler.install(native=logging.ERROR, fmt='%(message)s')\n"
+        "logging.warning('a line')\n"
+        "assert type(handler) is systemd_handler.HybridHandler\n"
+    )
+    assert journal.entries() == [(4, "a line")]

@@ -15,9 +15,11 @@ Standard library only, Python 3.9 and later.
 Sources: sd-daemon(3), systemd.exec(5), sd_notify(3), sd_listen_fds(3).
 """
 
+from systemd_handler._context import context
 from systemd_handler._credentials import credential
 from systemd_handler._formatter import ExtraFormatter
 from systemd_handler._handler import SystemdHandler
+from systemd_handler._hybrid import HybridHandler
 from systemd_handler._install import install
 from systemd_handler._levels import ALERT, EMERGENCY, NOTICE, name_levels
 from systemd_handler._native import NativeHandler
@@ -45,8 +47,10 @@ __all__ = [
     "EMERGENCY",
     "NOTICE",
     "ExtraFormatter",
+    "HybridHandler",
     "NativeHandler",
     "SystemdHandler",
+    "context",
     "credential",
     "install",
     "listen_sockets",

@@ -7,6 +7,8 @@ import re
 import traceback
 from operator import attrgetter
 
+from systemd_handler._context import OF_TRACES, context_fields
+
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
     from typing import Any, Callable
@@ -19,11 +21,12 @@ ATTRIBUTES = len(logging.Formatter().__dict__)
 # A field of a template, or a percent sign.
 _FIELD = re.compile(r"%(?:%|\((\w+)\)[#0 +-]*\d*(?:\.\d+)?[a-zA-Z])")
 
-_OWN_FIELDS = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"}
+# Of a trace the fields have names of their own.
+_OWN_FIELDS = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName", *OF_TRACES}
 
 
 class ExtraFormatter(logging.Formatter):
-    """A formatter that adds what a record got as ``extra=``, after its message.
+    """A formatter that adds what a record got as ``extra=`` or by `context`, after its message.
 
     ``log.info("paid", extra={"order": 7, "by": "A. B."})`` becomes
     ``paid order=7 by='A. B.'``. A text that would be hard to tell from what surrounds it
@@ -36,8 +39,9 @@ class ExtraFormatter(logging.Formatter):
 
 
 def extra_fields(record: logging.LogRecord) -> dict[str, Any]:
-    """Return the fields of *record* that `logging` does not make itself."""
-    return {name: value for name, value in record.__dict__.items() if name not in _OWN_FIELDS}
+    """Return what *record* belongs to, and its fields that `logging` does not make itself."""
+    own = {name: value for name, value in record.__dict__.items() if name not in _OWN_FIELDS}
+    return {**context_fields(record), **own}
 
 
 def describe_failure(record: logging.LogRecord) -> str:

@@ -13,6 +13,7 @@ from systemd_handler._faults import log_fatal_signals
 from systemd_handler._formatter import ExtraFormatter
 from systemd_handler._handler import SystemdHandler
 from systemd_handler._hooks import log_uncaught_exceptions
+from systemd_handler._hybrid import HybridHandler
 from systemd_handler._journald import introduce
 from systemd_handler._native import NativeHandler
 from systemd_handler._streams import replace_streams
@@ -36,7 +37,7 @@ def install(  # noqa: PLR0913 - each is a choice of its own
     fmt: str | None = None,
     extra: bool = False,
     prints: bool = False,
-    native: bool = False,
+    native: bool | int = False,
 ) -> logging.Handler:
     """Send all records of *level* and above through one handler; return it.
 
@@ -55,7 +56,8 @@ def install(  # noqa: PLR0913 - each is a choice of its own
 
     *prints* makes entries also of what is printed: standard output at priority 6 and
     standard error at 4, each call one entry. *native* sends records by journald's native
-    protocol (`NativeHandler`) where *stream* leads to journald.
+    protocol where *stream* leads to journald: all (True, `NativeHandler`), or those of a level
+    and worse (``logging.WARNING``, `HybridHandler`).
 
     A second call replaces the handler of the first. Handlers that others put on the
     root logger stay, since they may have a file or a mail server to serve; a program
@@ -74,7 +76,7 @@ def install(  # noqa: PLR0913 - each is a choice of its own
     lines.setFormatter(formatter(fmt or (_JOURNAL_FORMAT if lines.journald else _READABLE_FORMAT)))
     handler: logging.Handler = lines
     if native and lines.journald:
-        handler = NativeHandler()
+        handler = NativeHandler() if native is True else HybridHandler(native, stream=stream)
         handler.setFormatter(lines.formatter)
     root = logging.getLogger()
     root.setLevel(level)

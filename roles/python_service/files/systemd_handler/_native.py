@@ -16,6 +16,7 @@ import re
 import sys
 
 from systemd_handler._escape import escape_unsafe
+from systemd_handler._fingerprint import fingerprint
 from systemd_handler._formatter import describe_failure, extra_fields
 from systemd_handler._journald import GONE, NATIVE_SOCKET, identifier, loss
 from systemd_handler._levels import PRIORITIES
@@ -37,6 +38,7 @@ _OWN = (
     "CODE_FUNC",
     "THREAD_NAME",
     "EXCEPTION",
+    "EXCEPTION_FINGERPRINT",
 )
 
 
@@ -44,8 +46,9 @@ class NativeHandler(logging.Handler):
     """Send each record as one entry with fields; its message keeps its newlines.
 
     Fields are MESSAGE (the formatted text), PRIORITY, SYSLOG_IDENTIFIER, LOGGER,
-    CODE_FILE, CODE_LINE, CODE_FUNC, THREAD_NAME, with an exception EXCEPTION (its type),
-    and what the record got as ``extra=``: ``extra={"order_id": 7}`` is ORDER_ID=7. A name
+    CODE_FILE, CODE_LINE, CODE_FUNC, THREAD_NAME, with an exception EXCEPTION (its type) and
+    EXCEPTION_FINGERPRINT (the same for the same failure, whatever release it is of), and what the
+    record got as ``extra=`` or by `context`: ``extra={"order_id": 7}`` is ORDER_ID=7. A name
     that journald would not take is made one that it does, and one of the fields above, or
     of journald's own that begin with an underscore, gets ``EXTRA_`` in front: a field
     cannot pose as another.
@@ -113,6 +116,8 @@ class NativeHandler(logging.Handler):
         if record.exc_info and record.exc_info[0]:
             kind = record.exc_info[0]
             fields["EXCEPTION"] = f"{kind.__module__}.{kind.__qualname__}"
+            if record.exc_info[1] is not None:
+                fields["EXCEPTION_FINGERPRINT"] = fingerprint(record.exc_info[1])
         # Pairs, because two names may become one field, and journald takes it twice.
         extra = [(_field_name(str(name)), value) for name, value in extra_fields(record).items()]
         return [*self._entry(record.levelno, self.format(record)), *fields.items(), *extra]
