@@ -58,6 +58,11 @@ def test_the_trace_that_is_on_the_record_is_taken() -> None:
     assert text(otelTraceID="0", otelSpanID="0") == "paid"
 
 
+def test_what_loguru_hands_on_as_one_is_several() -> None:
+    assert text(extra={"order": 7}) == "paid order=7"
+    assert text(extra="late") == "paid extra=late"
+
+
 def test_nothing_is_loaded_for_it() -> None:
     text()
     assert not {"structlog", "opentelemetry"} & sys.modules.keys()

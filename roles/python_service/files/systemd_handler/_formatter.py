@@ -41,6 +41,8 @@ class ExtraFormatter(logging.Formatter):
 def extra_fields(record: logging.LogRecord) -> dict[str, Any]:
     """Return what *record* belongs to, and its fields that `logging` does not make itself."""
     own = {name: value for name, value in record.__dict__.items() if name not in _OWN_FIELDS}
+    if isinstance(own.get("extra"), dict):  # loguru hands on all of its own as one
+        own.update(own.pop("extra"))
     return {**context_fields(record), **own}
 
 
