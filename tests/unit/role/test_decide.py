@@ -222,16 +222,15 @@ class TestHandover:
         return replace(deployed(make_release(host, "demo", MAIN, WEB)), staged=False)
 
     def test_it_is_tried_before_anything_is_touched(self, observed: Observed, new: Release) -> None:
-        assert steps(observed, wanted(new))[:12] == [
+        assert steps(observed, wanted(new))[:11] == [
             f"stage {new.id}",
             "try demo-web.service",
             "write demo-web@next.service",
-            "reload",
-            "start demo-web@next.service",
-            "prove demo-web@next.service",
             "write demo.service",
             "write demo-web.service",
             "reload",
+            "start demo-web@next.service",
+            "prove demo-web@next.service",
             "reset demo-web.service demo.service",
             "start demo-web.service demo.service",
             "prove demo.service demo-web.service",
@@ -240,14 +239,19 @@ class TestHandover:
     def test_the_stand_in_goes_before_the_release_counts(
         self, observed: Observed, new: Release
     ) -> None:
-        assert steps(observed, wanted(new))[12:] == [
+        assert steps(observed, wanted(new))[11:] == [
             "stop demo-web@next.service",
             "remove demo-web@next.service",
-            "reload",
             "enable demo-web.socket demo.target demo-web.service demo.service",
             f"link {new.id}",
             f"record {new.id}",
         ]
+
+    def test_where_nothing_is_enabled_systemd_forgets_the_stand_in_by_a_reload(
+        self, observed: Observed, new: Release
+    ) -> None:
+        found = steps(observed, replace(wanted(new), enabled=()))
+        assert found[found.index("remove demo-web@next.service") + 1] == "reload"
 
     def test_a_way_back_tries_nothing(self, observed: Observed, new: Release) -> None:
         found = steps(observed, wanted(new, tried=True))

@@ -370,8 +370,13 @@ class _Decision:
         yield from self._many("distrust", outdated)
         yield from (Step("set", ("secret", name)) for name in self._to_set)
         stand_ins = self._stand_ins()
-        yield from (Step("write", (name,), text) for name, text in stand_ins.items())
+        writes = [Step("write", (name,), self._texts[name]) for name in self._written]
+        reload = any(unit.reload for unit in observed.units.values())
         if stand_ins:
+            # All by one reload: each takes the processor from whoever serves.
+            yield from (Step("write", (name,), text) for name, text in stand_ins.items())
+            yield from writes
+            writes, reload = [], False
             yield Step("reload")
             yield Step("start", tuple(stand_ins))
             yield Step("prove", tuple(stand_ins))
@@ -379,9 +384,9 @@ class _Decision:
         yield from self._many(
             "disable", [name for name in self._units if self._is_to_disable(name)]
         )
-        yield from (Step("write", (name,), self._texts[name]) for name in self._written)
+        yield from writes
         yield from (Step("remove", (name,)) for name in self._orphans)
-        if self._written or self._orphans or any(unit.reload for unit in observed.units.values()):
+        if writes or self._orphans or reload:
             yield Step("reload")
         # Earlier, it would take with it what was a part of it and is no more.
         yield from self._many("stop", [name for name in stopped if name.endswith(TARGET)])
@@ -392,8 +397,9 @@ class _Decision:
                 "start", [name for name in self._to_start if name.endswith(kinds)]
             )
         yield from self._many("prove", [process.unit for process in self._to_prove()])
-        yield from self._end_stand_ins(stand_ins)
-        yield from self._many("enable", [name for name in self._units if self._is_to_enable(name)])
+        enabled = [name for name in self._units if self._is_to_enable(name)]
+        yield from self._end_stand_ins(stand_ins, reload=not enabled)
+        yield from self._many("enable", enabled)  # with a reload of systemd's own
         if desired.release and observed.current != desired.id:
             yield Step("link", (desired.release.id,))
         if not desired.release and observed.current:
@@ -433,14 +439,14 @@ class _Decision:
             if self._unit(handover.stand_in(process)).state not in UP
         }
 
-    def _end_stand_ins(self, started: Collection[str]) -> Iterator[Step]:
+    def _end_stand_ins(self, started: Collection[str], *, reload: bool) -> Iterator[Step]:
         """Let those go that served meanwhile, also for a run that was cut off."""
         known = {name for name in self._observed.units if name.endswith(STAND_IN)}
         busy = {name for name in known if self._unit(name).state in BUSY}
         names = sorted(known.union(started))
         yield from self._many("stop", sorted(busy.union(started)))
         yield from (Step("remove", (name,)) for name in names)
-        if names:
+        if names and reload:
             yield Step("reload")
 
     def starts(self, unit: str) -> bool:

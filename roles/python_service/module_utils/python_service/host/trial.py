@@ -67,14 +67,17 @@ def end_left(layout: Layout, systemd: Systemd) -> None:
         and name.endswith((TRIAL, TRIAL_SOCKET))
         and owner(name, read(os.path.join(layout.transient_units, name)) or "") == layout.name
     ]
-    if not found:
-        return
-    systemd.control("daemon-reload")  # it may not have read them yet
-    systemd.control("stop", found)
-    for name in found:
+    if found:
+        systemd.control("daemon-reload")  # it may not have read them yet
+        _end(layout, systemd, found)
+
+
+def _end(layout: Layout, systemd: Systemd, units: Sequence[str]) -> None:
+    """Stop units and take their files away; systemd forgets such units without a reload."""
+    systemd.control("stop", units)
+    for name in units:
         remove(os.path.join(layout.transient_units, name))
-    systemd.reset(found)
-    systemd.control("daemon-reload")
+    systemd.reset(units)
 
 
 @contextlib.contextmanager
@@ -90,7 +93,7 @@ def _installed(layout: Layout, systemd: Systemd, texts: Mapping[str, str]) -> It
         with contextlib.suppress(Exception):  # why it failed is what counts
             end_left(layout, systemd)
         raise
-    end_left(layout, systemd)
+    _end(layout, systemd, [*texts])
 
 
 def _private(layout: Layout, process: Process, number: int, address: Address) -> Address:
