@@ -8,17 +8,16 @@ data when the descriptor does not block.
 from __future__ import annotations
 
 import io
-import logging
 import os
 import select
-import threading
-from threading import get_ident
+from _thread import RLock, get_ident
 
+from systemd_handler import _gil
 from systemd_handler._escape import escape
 from systemd_handler._faults import log_fatal_signals_again
-from systemd_handler._gil import load_write_holding_gil
+from systemd_handler._imported import when_imported
 from systemd_handler._journald import GONE, loss, reopen
-from systemd_handler._levels import PREFIXES
+from systemd_handler._levels import PREFIXES, WARNING
 from systemd_handler._pieces import LARGEST, cut
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
@@ -29,12 +28,12 @@ if TYPE_CHECKING:
 _ATTEMPTS = 3  # at a journald that takes a stream and closes it at once
 
 # Held by who writes more than one line that belong together. Reentrant for signal handlers.
-_several = threading.RLock()
+_several = RLock()
 
 
 def _free_after_fork() -> None:
     global _several
-    _several = threading.RLock()
+    _several = RLock()
 
 
 os.register_at_fork(after_in_child=_free_after_fork)
@@ -56,8 +55,7 @@ class JournalLines:
         self._raw = raw
         self._lost = 0
         self._maker: int | None = get_ident()  # the thread; None once another one has written
-        # Now, while there are few threads: a child forked during an import cannot import that.
-        self._write_holding_gil = load_write_holding_gil()
+        when_imported("threading", _gil.keep_gil)
 
     def write(self, level: int, text: str) -> None:
         """Write *text* as one entry, with the priority of *level*, a level of `logging`.
@@ -80,7 +78,7 @@ class JournalLines:
                 written = self._raw.write(data)
             else:
                 self._maker = None
-                written = self._write_holding_gil(self._raw, data)
+                written = _gil.write(self._raw, data)
             if written != len(data):
                 _write_rest(self._raw, data, written)
         except OSError as error:
@@ -102,7 +100,7 @@ class JournalLines:
     def _report(self) -> list[bytes]:
         if not self._lost:
             return []
-        return [f"{PREFIXES[logging.WARNING]}{loss(self._lost)}\n".encode()]
+        return [f"{PREFIXES[WARNING]}{loss(self._lost)}\n".encode()]
 
     def _try(self, lines: Sequence[bytes]) -> bool:
         try:

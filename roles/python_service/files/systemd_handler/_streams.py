@@ -9,18 +9,23 @@ outside of Python, in C or by a child process, are not seen here.
 from __future__ import annotations
 
 import io
-import logging
 import os
 import sys
-import threading
+from _thread import _local, get_ident
 from contextvars import ContextVar
 
+from systemd_handler import _gil
 from systemd_handler._journald import under_journald
+from systemd_handler._levels import INFO, WARNING
 from systemd_handler._output import JournalLines, flush_whole, raw_file, write_whole
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
+    from typing import Any, TypeVar
+
+    _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 # Characters of a line that does not end, before it is an entry all the same.
@@ -33,7 +38,7 @@ _present: ContextVar[OneEntry | None] = ContextVar("systemd_handler", default=No
 def _entry() -> OneEntry | None:
     entry = _present.get()
     # A thread that inherited the context is not inside, and neither is one entry after its end.
-    return entry if entry is not None and entry.owner == threading.get_ident() else None
+    return entry if entry is not None and entry.owner == get_ident() else None
 
 
 def _leave_after_fork() -> None:
@@ -61,7 +66,7 @@ class OneEntry:
     def __enter__(self) -> None:
         self._before = _present.get()
         if self._level is not None or _entry() is None:
-            self.owner = threading.get_ident()
+            self.owner = get_ident()
             _present.set(self)
 
     def __exit__(
@@ -91,6 +96,18 @@ class OneEntry:
             self._texts.setdefault(entries, []).append(text)
 
 
+def as_one_entry(function: _Function, level: int | None) -> _Function:
+    """Return *function* such that what it writes is one entry."""
+    import functools  # slow to import, and whoever has something to wrap has it
+
+    @functools.wraps(function)
+    def write_one_entry(*arguments: Any, **named: Any) -> Any:
+        with OneEntry(level):
+            return function(*arguments, **named)
+
+    return write_one_entry  # type: ignore[return-value]
+
+
 class _HalfLine:
     """What a thread has written since its last end of line; an entry when the thread ends."""
 
@@ -111,11 +128,12 @@ class Entries:
     """
 
     def __init__(self, fd: int, level: int) -> None:
+        self._fd = fd
         self.plain = io.FileIO(fd, "w", closefd=False)
         self.lines = JournalLines(self.plain)
         self._level = level
-        self._known: tuple[tuple[int, int] | None, bool] = (None, False)
-        self._held = threading.local()
+        self._known: tuple[object, bool] = (None, False)
+        self._held = _local()
 
     def put(self, text: str) -> None:
         """Take *text*, which is an entry when it ends a line, alone or with what follows."""
@@ -145,7 +163,11 @@ class Entries:
         """Write *text* as one entry; without a *level*, blank lines and ends say nothing."""
         if not text.isascii():
             text = _joined(text)
-        if not self._leads_to_journald():
+        identity = _gil.identity(self._fd)
+        known = self._known  # one assignment: other threads write as well
+        if identity != known[0]:
+            self._known = known = (identity, under_journald(self._fd))
+        if not known[1]:
             try:
                 data = text.encode(errors="surrogateescape")
             except UnicodeEncodeError:
@@ -168,14 +190,6 @@ class Entries:
         if half is None:
             half = self._held.half = _HalfLine(self)
         return half
-
-    def _leads_to_journald(self) -> bool:
-        status = os.fstat(self.plain.fileno())
-        identity = (status.st_dev, status.st_ino)
-        known = self._known  # one assignment: other threads write as well
-        if identity != known[0]:
-            self._known = known = (identity, under_journald(self.plain.fileno()))
-        return known[1]
 
 
 class _EntryFile(io.FileIO):
@@ -219,7 +233,7 @@ class EntryStream(io.TextIOWrapper):
     def write(self, text: str) -> int:
         if self.closed or not isinstance(text, str):
             return super().write(text)  # raises what all text streams raise
-        level = _level_of(text)
+        level = None if type(text) is str else _level_of(text)
         if level is None:
             self.entries.put(text)
         else:
@@ -242,8 +256,6 @@ def _joined(text: str) -> str:
 
 def _level_of(text: str) -> int | None:
     """Return the level that *text* brings with it, as messages of loguru do."""
-    if type(text) is str:
-        return None
     try:
         return int(text.record["level"].no)  # type: ignore[attr-defined]
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -256,7 +268,7 @@ def replace_streams() -> None:
     Entries of standard output have priority 6, those of standard error 4. A stream that
     the program has replaced itself stays.
     """
-    for name, fd, level in (("stdout", 1, logging.INFO), ("stderr", 2, logging.WARNING)):
+    for name, fd, level in (("stdout", 1, INFO), ("stderr", 2, WARNING)):
         present = getattr(sys, name)
         raw = raw_file(present)
         if raw is None or raw.closed or raw.fileno() != fd or not under_journald(fd):
