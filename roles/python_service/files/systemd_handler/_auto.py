@@ -90,5 +90,7 @@ def _traceback(what: str, info: ExceptionInfo) -> str | None:
         import traceback  # slow to import, and most processes never need it
 
         return "".join([what, "\n", *traceback.format_exception(*info)])
-    except Exception:  # Python is ending, all descriptors are taken, the program has one of that name
+    except (
+        Exception
+    ):  # Python is ending, all descriptors are taken, the program has one of that name
         return None

@@ -28,9 +28,7 @@ _UNSAFE = (
     (0xFDD0, 0xFDEF),  # noncharacters
     *((plane | 0xFFFE, plane | 0xFFFF) for plane in range(0, 0x110000, 0x10000)),
 )
-_ESCAPED = (
-    r"\\(?:[\\nrt&]|x([0-9a-f]{2})|u([0-9a-f]{4})|U(000[0-9a-f]{5}|0010[0-9a-f]{4}))"
-)
+_ESCAPED = r"\\(?:[\\nrt&]|x([0-9a-f]{2})|u([0-9a-f]{4})|U(000[0-9a-f]{5}|0010[0-9a-f]{4}))"
 _SHORT = {r"\\": "\\", r"\n": "\n", r"\r": "\r", r"\t": "\t", r"\&": ""}
 
 _escapes: dict[int, str] = {}  # by the code of what is unsafe, once something was

@@ -95,9 +95,7 @@ def _unraisable_hook(
     earlier: Callable[[sys.UnraisableHookArgs], object],
 ) -> Callable[[sys.UnraisableHookArgs], object]:
     def log_unraisable(args: sys.UnraisableHookArgs) -> None:
-        logged = _logged(
-            ERROR, _ignored(args), (args.exc_type, args.exc_value, args.exc_traceback)
-        )
+        logged = _logged(ERROR, _ignored(args), (args.exc_type, args.exc_value, args.exc_traceback))
         if not logged or earlier is not sys.__unraisablehook__:
             with OneEntry(None):
                 earlier(args)

@@ -55,7 +55,7 @@ class JournalLines:
         self._raw = raw
         self._lost = 0
         self._maker: int | None = get_ident()  # the thread; None once another one has written
-        when_imported("threading", _gil.keep_gil)
+        when_imported("threading", _gil.load)
 
     def write(self, level: int, text: str) -> None:
         """Write *text* as one entry, with the priority of *level*, a level of `logging`.
@@ -63,28 +63,46 @@ class JournalLines:
         Raises `OSError` and `ValueError` when the file is no longer open, or fails for
         another reason than that journald has gone.
         """
-        # Else escape() leaves it as it is, and to see that here is cheaper than to call it.
-        if not text or not text.isprintable() or "\\" in text or text.endswith(" "):
-            text = escape(text)
-        data = f"{PREFIXES[level]}{text}\n".encode()
+        data = _line(level, text)
         if len(data) > LARGEST or self._lost:
-            prefix = PREFIXES[level].encode()
-            lines = [b"%s%s\n" % (prefix, piece) for piece in cut(text.encode())]
-            self._write_all(lines)
+            self._write_all([b"%s%s\n" % (data[:3], piece) for piece in cut(data[3:-1])])
             return
         try:
-            # As write_whole() does, again without the call.
+            # As write_whole() does, without the call.
             if get_ident() == self._maker:
                 written = self._raw.write(data)
             else:
                 self._maker = None
-                written = _gil.write(self._raw, data)
+                written = _gil.send(self._raw.fileno(), data)
+                if written < 0:  # the usual way waits, or says what the matter is
+                    written = self._raw.write(data)
             if written != len(data):
                 _write_rest(self._raw, data, written)
         except OSError as error:
-            if error.errno not in GONE:
-                raise
-            self._write_all([data])
+            self._write_again(data, error)
+
+    def write_at_once(self, level: int, text: str) -> bool:
+        """Write *text* as `write` does, if it is one line and the file a socket that takes it now.
+
+        Say whether it was written; nothing of it was if not.
+        """
+        data = _line(level, text)
+        if len(data) > LARGEST or self._lost:
+            return False
+        written = _gil.send(self._raw.fileno(), data)
+        if written < 0:
+            return False
+        if written != len(data):
+            try:
+                _write_rest(self._raw, data, written)
+            except OSError as error:
+                self._write_again(data, error)
+        return True
+
+    def _write_again(self, data: bytes, error: OSError) -> None:
+        if error.errno not in GONE:
+            raise error
+        self._write_all([data])
 
     def _write_all(self, lines: Sequence[bytes]) -> None:
         with _several:
@@ -111,6 +129,13 @@ class JournalLines:
                 raise
             return False
         return True
+
+
+def _line(level: int, text: str) -> bytes:
+    # Else escape() leaves it as it is, and to see that here is cheaper than to call it.
+    if not text or not text.isprintable() or "\\" in text or text[-1] == " ":
+        text = escape(text)
+    return f"{PREFIXES[level]}{text}\n".encode()
 
 
 def raw_file(stream: TextIO | None) -> io.FileIO | None:

@@ -47,17 +47,18 @@ def _handle_as_one_entry(self: logging.Handler, record: logging.LogRecord) -> An
             return _handle(self, record)
     # Without a lock, as each entry is one write; a formatter that may count on it has it.
     passed = self.filter(record)
-    if passed is not True:
+    if passed is not record:  # type: ignore[comparison-overlap] # which Python 3.12 returns
         if not passed:
             return passed
-        if isinstance(passed, logging.LogRecord):  # Python 3.12 and later
+        if isinstance(passed, logging.LogRecord):
             record = passed
     try:
-        text = text_of(self, record) + self.terminator
+        text = text_of(self, record)
+        terminator: str = self.terminator  # type: ignore[attr-defined]
         if stream.closed:
-            stream.write(text)  # raises what all text streams raise
+            stream.write(text + terminator)  # raises what all text streams raise
         else:
-            stream.entries.write(record.levelno, text)
+            stream.entries.write_record(record.levelno, text, terminator)
     except RecursionError:  # as in logging: handling it would only recurse again
         raise
     except Exception:

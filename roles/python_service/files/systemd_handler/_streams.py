@@ -13,8 +13,8 @@ import os
 import sys
 from _thread import _local, get_ident
 from contextvars import ContextVar
+from time import monotonic
 
-from systemd_handler import _gil
 from systemd_handler._journald import under_journald
 from systemd_handler._levels import INFO, WARNING
 from systemd_handler._output import JournalLines, flush_whole, raw_file, write_whole
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 # Characters of a line that does not end, before it is an entry all the same.
 _LONGEST_HALF = 1 << 20
+
+# Seconds before a record looks again whether another socket has the descriptor.
+_SURE_FOR = 0.01
 
 # What is being written now: a variable of the context, since greenlets share a thread.
 _present: ContextVar[OneEntry | None] = ContextVar("systemd_handler", default=None)
@@ -120,6 +123,13 @@ class _HalfLine:
             self._entries.try_to_write(None, self.text)
 
 
+class _Held(_local):
+    """What is held back, thread by thread."""
+
+    def __init__(self, entries: Entries) -> None:
+        self.half = _HalfLine(entries)
+
+
 class Entries:
     """The entries of one stream of the process.
 
@@ -133,20 +143,23 @@ class Entries:
         self.lines = JournalLines(self.plain)
         self._level = level
         self._known: tuple[object, bool] = (None, False)
-        self._held = _local()
+        self._sure_until = 0.0
+        self._held = _Held(self)
 
     def put(self, text: str) -> None:
         """Take *text*, which is an entry when it ends a line, alone or with what follows."""
-        entry = _entry()
-        if entry is not None:
+        entry = _present.get()  # as _entry() does, without the call
+        if entry is not None and entry.owner == get_ident():
             entry.add(self, text)
             return
-        half = self._half_line()
-        text = half.text + text
-        whole = text.endswith("\n") or len(text) > _LONGEST_HALF
-        half.text = "" if whole else text
-        if whole:
+        half = self._held.half
+        if half.text:
+            text = half.text + text
+        if text[-1:] == "\n" or len(text) > _LONGEST_HALF:
+            half.text = ""
             self.write(None, text)
+        else:
+            half.text = text
 
     def flush(self) -> None:
         """Write what this thread wrote since its last end of line."""
@@ -154,7 +167,7 @@ class Entries:
         if entry is not None:
             entry.flush(self)
             return
-        half = self._half_line()
+        half = self._held.half
         if half.text:
             text, half.text = half.text, ""
             self.write(None, text)
@@ -163,11 +176,7 @@ class Entries:
         """Write *text* as one entry; without a *level*, blank lines and ends say nothing."""
         if not text.isascii():
             text = _joined(text)
-        identity = _gil.identity(self._fd)
-        known = self._known  # one assignment: other threads write as well
-        if identity != known[0]:
-            self._known = known = (identity, under_journald(self._fd))
-        if not known[1]:
+        if not self._leads_to_journald():
             try:
                 data = text.encode(errors="surrogateescape")
             except UnicodeEncodeError:
@@ -175,8 +184,25 @@ class Entries:
             write_whole(self.plain, data)
         elif level is not None:
             self.lines.write(level, text.rstrip("\n"))
-        elif text.strip():
+        elif not text.isspace():
             self.lines.write(self._level, text.rstrip(" \t\r\n"))
+
+    def write_record(self, level: int, text: str, end: str) -> None:
+        """Write *text* as `write` does, and *end* after it, as soon as many more may follow.
+
+        A look at where the descriptor leads costs as much as the write, and lets go of the
+        GIL. It is only taken each hundredth of a second as long as the descriptor is a socket;
+        anything else is noticed by the write.
+        """
+        now = monotonic()
+        if not (
+            now < self._sure_until
+            and end == "\n"
+            and text.isascii()
+            and self.lines.write_at_once(level, text.rstrip("\n"))
+        ):
+            self.write(level, text + end)
+            self._sure_until = now + _SURE_FOR if self._known[1] else 0.0
 
     def try_to_write(self, level: int | None, text: str) -> None:
         """Write as `write` does, where nobody could take an error."""
@@ -185,11 +211,12 @@ class Entries:
         except (OSError, ValueError):
             return
 
-    def _half_line(self) -> _HalfLine:
-        half: _HalfLine | None = getattr(self._held, "half", None)
-        if half is None:
-            half = self._held.half = _HalfLine(self)
-        return half
+    def _leads_to_journald(self) -> bool:
+        identity = os.fstat(self._fd)[1:3]  # inode and device
+        known = self._known  # one assignment: other threads write as well
+        if identity != known[0]:
+            self._known = known = (identity, under_journald(self._fd))
+        return known[1]
 
 
 class _EntryFile(io.FileIO):
@@ -231,9 +258,12 @@ class EntryStream(io.TextIOWrapper):
         self.mode = "w"  # type: ignore[misc] # as Python sets it on its own
 
     def write(self, text: str) -> int:
+        if type(text) is str and not self.closed:
+            self.entries.put(text)
+            return len(text)
         if self.closed or not isinstance(text, str):
             return super().write(text)  # raises what all text streams raise
-        level = None if type(text) is str else _level_of(text)
+        level = _level_of(text)
         if level is None:
             self.entries.put(text)
         else:
