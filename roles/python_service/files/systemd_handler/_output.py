@@ -63,7 +63,10 @@ class JournalLines:
         Raises `OSError` and `ValueError` when the file is no longer open, or fails for
         another reason than that journald has gone.
         """
-        data = _line(level, text)
+        # Else escape() leaves it as it is, and to see that here is cheaper than to call it.
+        if not text or not text.isprintable() or "\\" in text or text[-1] == " ":
+            text = escape(text)
+        data = f"{PREFIXES[level]}{text}\n".encode()
         if len(data) > LARGEST or self._lost:
             self._write_all([b"%s%s\n" % (data[:3], piece) for piece in cut(data[3:-1])])
             return
@@ -82,11 +85,13 @@ class JournalLines:
             self._write_again(data, error)
 
     def write_at_once(self, level: int, text: str) -> bool:
-        """Write *text* as `write` does, if it is one line and the file a socket that takes it now.
+        """Write *text* as `write` does, if that is simple and the file a socket that takes it now.
 
-        Say whether it was written; nothing of it was if not.
+        Holding the GIL in every thread. Say whether it was written; nothing of it was if not.
         """
-        data = _line(level, text)
+        if not text or not text.isprintable() or "\\" in text or text[-1] == " ":
+            return False
+        data = f"{PREFIXES[level]}{text}\n".encode()
         if len(data) > LARGEST or self._lost:
             return False
         written = _gil.send(self._raw.fileno(), data)
@@ -129,13 +134,6 @@ class JournalLines:
                 raise
             return False
         return True
-
-
-def _line(level: int, text: str) -> bytes:
-    # Else escape() leaves it as it is, and to see that here is cheaper than to call it.
-    if not text or not text.isprintable() or "\\" in text or text[-1] == " ":
-        text = escape(text)
-    return f"{PREFIXES[level]}{text}\n".encode()
 
 
 def raw_file(stream: TextIO | None) -> io.FileIO | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from time import monotonic
 
 from systemd_handler._formatter import text_of
 from systemd_handler._levels import ERROR
@@ -55,10 +56,17 @@ def _handle_as_one_entry(self: logging.Handler, record: logging.LogRecord) -> An
     try:
         text = text_of(self, record)
         terminator: str = self.terminator  # type: ignore[attr-defined]
-        if stream.closed:
-            stream.write(text + terminator)  # raises what all text streams raise
-        else:
-            stream.entries.write_record(record.levelno, text, terminator)
+        entries = stream.entries
+        # A look at where the stream leads to costs as much as half a record and lets go of the
+        # GIL. Between two of them only another socket would not be noticed.
+        if (
+            terminator != "\n"
+            or monotonic() > entries.sure_until
+            or not entries.lines.write_at_once(record.levelno, text)
+        ):
+            if stream.closed:
+                stream.write(text)  # raises what all text streams raise
+            entries.write(record.levelno, text + terminator)
     except RecursionError:  # as in logging: handling it would only recurse again
         raise
     except Exception:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # Characters of a line that does not end, before it is an entry all the same.
 _LONGEST_HALF = 1 << 20
 
-# Seconds before a record looks again whether another socket has the descriptor.
+# Seconds before a record looks again where a stream leads to.
 _SURE_FOR = 0.01
 
 # What is being written now: a variable of the context, since greenlets share a thread.
@@ -143,7 +143,8 @@ class Entries:
         self.lines = JournalLines(self.plain)
         self._level = level
         self._known: tuple[object, bool] = (None, False)
-        self._sure_until = 0.0
+        # Until when nobody need look again whether another socket has the descriptor.
+        self.sure_until = 0.0
         self._held = _Held(self)
 
     def put(self, text: str) -> None:
@@ -187,23 +188,6 @@ class Entries:
         elif not text.isspace():
             self.lines.write(self._level, text.rstrip(" \t\r\n"))
 
-    def write_record(self, level: int, text: str, end: str) -> None:
-        """Write *text* as `write` does, and *end* after it, as soon as many more may follow.
-
-        A look at where the descriptor leads costs as much as the write, and lets go of the
-        GIL. It is only taken each hundredth of a second as long as the descriptor is a socket;
-        anything else is noticed by the write.
-        """
-        now = monotonic()
-        if not (
-            now < self._sure_until
-            and end == "\n"
-            and text.isascii()
-            and self.lines.write_at_once(level, text.rstrip("\n"))
-        ):
-            self.write(level, text + end)
-            self._sure_until = now + _SURE_FOR if self._known[1] else 0.0
-
     def try_to_write(self, level: int | None, text: str) -> None:
         """Write as `write` does, where nobody could take an error."""
         try:
@@ -216,6 +200,7 @@ class Entries:
         known = self._known  # one assignment: other threads write as well
         if identity != known[0]:
             self._known = known = (identity, under_journald(self._fd))
+        self.sure_until = monotonic() + _SURE_FOR if known[1] else 0.0
         return known[1]
 
 
