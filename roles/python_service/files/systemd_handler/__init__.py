@@ -46,11 +46,12 @@ else:
     def __getattr__(name: str) -> object:
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module
-
         if name == "notify":  # whoever takes it says READY=1, at the right moment
-            import_module("systemd_handler._ready").said()
-        value = getattr(import_module(f"systemd_handler.{_MODULES[name]}"), name)
+            from systemd_handler import _ready
+
+            _ready.said()
+        module = __import__(f"systemd_handler.{_MODULES[name]}", fromlist=[name])
+        value = getattr(module, name)
         globals()[name] = value
         return value
 

@@ -14,8 +14,6 @@ TYPE_CHECKING = False  # `typing` costs more time to import than all of this pac
 if TYPE_CHECKING:
     from typing import Any
 
-    _StreamHandler = logging.StreamHandler[Any]
-
 _handle = logging.Handler.handle
 _format = logging.Handler.format
 _emit = logging.StreamHandler.emit
