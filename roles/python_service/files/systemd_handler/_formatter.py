@@ -12,12 +12,14 @@ from systemd_handler._context import OF_TRACES, context_fields
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
-    from typing import Any, Callable, Optional
+    from typing import Any, Callable
 
-    Shortcut = tuple[str, Optional[Callable[[logging.LogRecord], tuple[Any, ...]]]]
+    Values = Callable[[logging.LogRecord], tuple[Any, ...]]
+    Shortcut = tuple[logging.Formatter, str, str, Values]
 
 _PLAIN = logging.Formatter()  # as logging has it where a handler has none
-_ATTRIBUTES = len(_PLAIN.__dict__)  # what a program puts there comes on top
+ATTRIBUTES = len(_PLAIN.__dict__)
+"""How many a plain formatter has; what a program puts there comes on top."""
 
 # A field of a template, or a percent sign.
 _FIELD = re.compile(r"%(?:%|\((\w+)\)[#0 +-]*\d*(?:\.\d+)?[a-zA-Z])")
@@ -67,7 +69,7 @@ def text_of(handler: logging.Handler, record: logging.LogRecord) -> str:
     if (
         type(formatter) is logging.Formatter
         # Programs change a formatter in use, and put functions of their own on it.
-        and len(formatter.__dict__) == _ATTRIBUTES
+        and len(formatter.__dict__) == ATTRIBUTES
         and not (record.exc_info or record.exc_text or record.stack_info)
     ):
         style = formatter._style  # noqa: SLF001 - there is no public name for it
@@ -92,8 +94,24 @@ def _text_of_another(handler: logging.Handler, record: logging.LogRecord) -> str
         handler.release()
 
 
+def shortcut_of(formatter: logging.Formatter | None) -> Shortcut | None:
+    """Return what `text_of` finds out about *formatter*, for a handler that keeps it.
+
+    In front of pattern and values are the formatter and the template that they were made of.
+    """
+    formatter = formatter or _PLAIN
+    if type(formatter) is not logging.Formatter or len(formatter.__dict__) != ATTRIBUTES:
+        return None
+    style = formatter._style  # noqa: SLF001 - there is no public name for it
+    if type(style) is not logging.PercentStyle:
+        return None
+    template: str = style._fmt  # noqa: SLF001 - likewise
+    pattern, values = _shortcut_of(template)
+    return None if values is None else (formatter, template, pattern, values)
+
+
 @functools.lru_cache(maxsize=64)
-def _shortcut_of(template: str) -> Shortcut:
+def _shortcut_of(template: str) -> tuple[str, Values | None]:
     """Return ``pattern`` and ``values``, of which ``pattern % values(record)`` is the text.
 
     For a record whose ``message`` is set; it fails where the formatter would fail or has a

@@ -11,7 +11,7 @@ import logging
 import os
 
 from systemd_handler._escape import escape, escape_unsafe
-from systemd_handler._formatter import describe_failure, text_of
+from systemd_handler._formatter import ATTRIBUTES, ExtraFormatter, describe_failure, shortcut_of
 from systemd_handler._journald import under_journald
 from systemd_handler._levels import PREFIXES, PRIORITIES
 from systemd_handler._output import JournalLines, flush_whole, raw_file, write_whole
@@ -64,7 +64,6 @@ class SystemdHandler(_TextStreamHandler):
     def __init__(self, stream: TextIO | None = None, *, journald: bool | None = None) -> None:
         self._forced = journald
         self._lines = None
-        self._plain = type(self) is SystemdHandler
         super().__init__(stream)
 
     @property
@@ -92,11 +91,12 @@ class SystemdHandler(_TextStreamHandler):
             stream.reconfigure(line_buffering=True)  # type: ignore[attr-defined] # a TextIOWrapper
             self._lines = JournalLines(self._raw)
         self._colours = not self.journald and _wants_colours(stream)
+        self._learn()
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
-        if name in _METHODS:
-            self._plain = False
+        if name == "formatter" or name in _METHODS:
+            self._learn()
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Pass *record* to `emit` if the filters let it pass; return what they say.
@@ -104,7 +104,7 @@ class SystemdHandler(_TextStreamHandler):
         Where every entry is one write to journald it needs no lock, unless a formatter of
         another class, or a subclass of this one, may count on it.
         """
-        if self._lines is None or not self._plain:
+        if not self._needs_no_lock:
             return super().handle(record)
         if self.filters:
             passed = self.filter(record)
@@ -118,7 +118,25 @@ class SystemdHandler(_TextStreamHandler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write *record*; a failure goes to `handleError` and never to the caller."""
         try:
-            text = text_of(self, record) if self._plain else self.format(record)
+            shortcut = self._shortcut
+            if shortcut is None or record.exc_info or record.exc_text or record.stack_info:
+                text = self.format(record)
+            else:
+                # What format() comes to, without its seven calls.
+                formatter, template, pattern, values = shortcut
+                # Programs change a formatter in use, or put functions of their own on it.
+                if (
+                    formatter._style._fmt is not template  # noqa: SLF001 - it has no public name
+                    or len(formatter.__dict__) != ATTRIBUTES
+                ):
+                    self._learn()
+                    text = self.format(record)
+                else:
+                    record.message = record.getMessage()
+                    try:
+                        text = pattern % values(record)
+                    except Exception:  # as for a field that the record lacks: format() says it
+                        text = self.format(record)
             lines = self._lines
             if lines is None:
                 self._write_text(record.levelno, text)
@@ -128,6 +146,15 @@ class SystemdHandler(_TextStreamHandler):
             raise
         except Exception:
             self.handleError(record)
+
+    def _learn(self) -> None:
+        plain = type(self) is SystemdHandler and not _METHODS & self.__dict__.keys()
+        self._shortcut = shortcut_of(self.formatter) if plain else None
+        self._needs_no_lock = (
+            plain
+            and self._lines is not None
+            and (self._shortcut is not None or type(self.formatter) is ExtraFormatter)
+        )
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Report that *record* could not be written, when `logging.raiseExceptions` is set.
