@@ -32,6 +32,7 @@ HERE = Path(__file__).resolve().parent
 PACKAGE = PROJECT / "roles" / "python_service" / "files" / "systemd_handler"
 RESULT = "/run/bench-result"
 IMPORTS = 30
+STARTS = 100
 THREADS = (2, 4, 8)
 NEVER_LOST = 1_000_000  # records, by eight threads
 
@@ -113,8 +114,10 @@ def cases_of(installed: set[str]) -> list[Case]:
             for base in (plain, unbuffered)
         ]
 
-    def one(title: str, handler: str, kind: str = "peer", share: float = 1.0) -> list[Case]:
-        return [Case(title, handler, unbuffered, kind, share=share)]
+    def one(
+        title: str, handler: str, kind: str = "peer", share: float = 1.0, at_most: str = ""
+    ) -> list[Case]:
+        return [Case(title, handler, unbuffered, kind, share=share, at_most=at_most)]
 
     formatting = Case(
         "floor: formatting, no output", "formatting", unbuffered, "floor", priorities=None
@@ -132,7 +135,7 @@ def cases_of(installed: set[str]) -> list[Case]:
         formatting,
         *both("**`SystemdHandler`**", "ours", "ours", "0.90"),
         *one("**`install()`**", "install", "ours"),
-        *one("**`SYSTEMD_HANDLER=auto`**, `StreamHandler`", "auto", "ours"),
+        *one("**`SYSTEMD_HANDLER=auto`**, `StreamHandler`", "auto", "ours", at_most="1.10"),
         *one("**`NativeHandler`**", "native", "ours", 0.25),
         *both("the article's handler", "article"),
         *(case for name, some in peers.items() if name in installed for case in some),
@@ -140,11 +143,12 @@ def cases_of(installed: set[str]) -> list[Case]:
 
 
 def thread_cases() -> list[list[Case]]:
-    """The floor, `StreamHandler` and ours, count by count of threads; bases are those of one."""
+    """The floor, `StreamHandler`, both of ours, count by count of threads; bases are those of one."""
     alone = [
         Case("floor: format and write", "writing", kind="floor", priorities=(6, 6)),
         Case("`StreamHandler`", "stream", priorities=(6, 6)),
         Case("`SystemdHandler`", "ours", kind="ours"),
+        Case("`auto`", "auto", kind="ours"),
     ]
     more = [
         [
@@ -154,8 +158,14 @@ def thread_cases() -> list[list[Case]]:
         for count in THREADS
     ]
     for some in more:
-        some[-1].at_most = "1.15"
+        some[-1].at_most = "1.15"  # of both of ours
     return [alone, *more]
+
+
+def print_cases() -> list[Case]:
+    """A print under `auto`, and in front of it a plain one, which is its base."""
+    plain = Case("`print`", "print", priorities=(6, 6))
+    return [plain, Case("`print` under `auto`", "print-auto", plain, priorities=(6, 4))]
 
 
 def lost(container: Container, records: int) -> int:
@@ -167,9 +177,16 @@ def lost(container: Container, records: int) -> int:
 
 def import_times(container: Container) -> list[float]:
     """CPU times in milliseconds: of `logging`, of the package on top, of `ctypes` on top of it."""
-    steps = (["logging"], ["systemd_handler", "logging"], ["ctypes", "systemd_handler"])
+    everything = "systemd_handler._install"
+    steps = (["logging"], [everything, "logging"], ["ctypes", everything])
     arguments = ("logging_host.import_time", str(IMPORTS))
     return [float(container.python(*arguments, *step)) * 1000 for step in steps]
+
+
+def start_time(container: Container) -> float:
+    """CPU time in milliseconds that `auto` adds to the start of a process."""
+    container.unit("logging_host.start_time", str(STARTS), RESULT, unbuffered=True)
+    return float(container.check("cat", RESULT)) * 1000
 
 
 def fidelity(container: Container, missing: dict[str, str]) -> str:
@@ -226,7 +243,8 @@ def main() -> None:
 
     cases = cases_of(set(versions))
     by_threads = thread_cases()
-    everything = [*cases, *(case for some in by_threads for case in some)]
+    prints = print_cases()
+    everything = [*cases, *(case for some in by_threads for case in some), *prints]
     for number in range(1, arguments.rounds + 1):
         print(f"Round {number} of {arguments.rounds}", flush=True)
         for case in everything:
@@ -237,6 +255,7 @@ def main() -> None:
     never_arrived = lost(container, NEVER_LOST)
     print("Import", flush=True)
     before, package, foreign = import_times(container)
+    started = start_time(container)
     print("Records that are hard to log", flush=True)
     container.clear_journal()
     hard = fidelity(container, missing)
@@ -282,17 +301,20 @@ are this project's.
 The same in more threads, with `-u` and {arguments.records:,} records in all, in microseconds; each ratio is to
 one thread of the same case. The floor formats, and writes without a lock of its own. `os.write` and
 `StreamHandler` release Python's global lock during the write, and getting it back from another thread
-costs CPU time; `SystemdHandler` keeps it, at the price of a call through `ctypes`.
+costs CPU time; `SystemdHandler` and `auto`, which is that `StreamHandler` with
+`SYSTEMD_HANDLER=auto`, keep it, at the price of calls through `ctypes`.
 
-| threads | floor | ratio | `StreamHandler` | ratio | `SystemdHandler` | ratio | at most |
-|--:|--:|--:|--:|--:|--:|--:|--:|
+| threads | floor | ratio | `StreamHandler` | ratio | `SystemdHandler` | ratio | `auto` | ratio | at most |
+|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 {threads}
 
 | what else | found | at most |
 |---|--:|--:|
 | records lost of {NEVER_LOST:,} by eight threads | {never_arrived:,} | 0 |
-| CPU time of `import systemd_handler` after `import logging`, ms, median of {IMPORTS} | {package:.1f} | 10 |
-| CPU time of `import ctypes`, by the first handler for journald, ms | {foreign:.1f} | |
+| CPU time of a `print` under `auto`, as a multiple of one without, both with `-u` | {prints[-1].ratio:.2f} | 1.50 |
+| CPU time that `auto` adds to the start of a process, ms, median of {STARTS} | {started:.1f} | 8 |
+| CPU time to load `systemd_handler.install` after `import logging`, ms, median of {IMPORTS} | {package:.1f} | 10 |
+| CPU time of `import ctypes`, by the first handler or `auto` with `threading`, ms | {foreign:.1f} | |
 | CPU time of `import logging` itself, ms | {before:.1f} | |
 
 ## Records that are hard to log

@@ -343,6 +343,81 @@ def test_after_dup2_all_arrives_as_it_is(entries: Entries, tmp_path: Path) -> No
     assert path.read_text() == "ERROR:root:\\ud800\n" + "x" * 300_000 + "\n"
 
 
+# A journal that is a socket, as the real one is, and what came to it at the end.
+BY_SOCKET = """
+import os, socket, sys
+journald, ours = socket.socketpair()
+status = os.fstat(ours.fileno())
+os.environ["JOURNAL_STREAM"] = f"{status.st_dev}:{status.st_ino}"
+kept = os.dup(1)
+os.dup2(ours.fileno(), 1)
+from systemd_handler import _auto; _auto.start()
+import logging
+handler = logging.StreamHandler(sys.stdout)
+log = logging.Logger("app")
+log.addHandler(handler)
+def came(end=journald): os.write(kept, end.recv(1 << 16) + b"--\\n")
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        ("log.error('a'); log.info('b'); log.info('c\\nd'); came()", "<3>a\n<6>b\n<6>c\\nd\n--\n"),
+        (
+            "log.error('a'); os.dup2(kept, 1); log.error('b'); log.error('c'); came()",
+            "b\nc\n<3>a\n--\n",
+        ),
+        (
+            (
+                "other, end = socket.socketpair(); log.error('a'); os.dup2(other.fileno(), 1)\n"
+                "sys.stdout.entries.sure_until = 0\n"
+                "log.error('b\\nc'); log.error('d'); came(); came(end)"
+            ),
+            "<3>a\n--\nb\nc\nd\n--\n",
+        ),
+        (
+            (
+                "class Own(logging.Formatter):\n"
+                "    def format(self, record): return 'own ' + super().format(record)\n"
+                "log.error('a'); handler.setFormatter(Own()); log.error('b')\n"
+                "handler.formatter = None; handler.format = lambda record: 'put'; log.error('c')\n"
+                "del handler.format; handler.addFilter(lambda record: record.msg != 'd')\n"
+                "log.error('d'); handler.terminator = '!\\n'; log.error('e'); came()"
+            ),
+            "<3>a\n<3>own b\n<3>put\n<3>e!\n--\n",
+        ),
+        (
+            (
+                "log.error('a'); emit = logging.StreamHandler.emit\n"
+                "logging.StreamHandler.emit = lambda self, r: (setattr(r, 'msg', 'b'), emit(self, r))\n"
+                "log.error('c'); came()"
+            ),
+            "<3>a\n<3>b\n--\n",
+        ),
+    ],
+)
+def test_records_of_a_plain_handler_are_what_they_would_be(
+    environment_with: EnvironmentWith, program: str, expected: str
+) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", BY_SOCKET + program],
+        env=environment_with(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (result.stdout, result.stderr) == (expected, "")
+
+
+def test_a_crash_is_an_entry_though_no_module_can_be_loaded(entries: Entries) -> None:
+    [(priority, text)] = entries("sys.modules['traceback'] = None\nraise ValueError('late')")
+    assert priority == 2
+    assert text.startswith("Uncaught exception\n")
+    assert text.endswith("ValueError: late")
+
+
 def test_after_dup2_onto_a_pipe_that_is_full_nothing_is_lost(entries: Entries) -> None:
     program = """
 import os, threading

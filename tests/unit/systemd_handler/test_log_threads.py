@@ -130,6 +130,7 @@ FORBIDDEN = {
     "not built": "import sys; sys.modules['ctypes'] = None",
     "out of reach": """
 import logging, os, socket, sys, threading, time, systemd_handler
+systemd_handler.SystemdHandler
 sys.meta_path.clear()  # as after chroot
 """,
     "forbidden by a hook": """

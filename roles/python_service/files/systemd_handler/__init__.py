@@ -15,31 +15,45 @@ Standard library only, Python 3.9 and later.
 Sources: sd-daemon(3), systemd.exec(5), sd_notify(3), sd_listen_fds(3).
 """
 
-from systemd_handler._context import context
-from systemd_handler._credentials import credential
-from systemd_handler._formatter import ExtraFormatter
-from systemd_handler._handler import SystemdHandler
-from systemd_handler._hybrid import HybridHandler
-from systemd_handler._install import install
+from systemd_handler._imported import when_imported
 from systemd_handler._levels import ALERT, EMERGENCY, NOTICE, name_levels
-from systemd_handler._native import NativeHandler
-from systemd_handler._sockets import listen_sockets
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
+    from systemd_handler._context import context
+    from systemd_handler._credentials import credential
+    from systemd_handler._formatter import ExtraFormatter
+    from systemd_handler._handler import SystemdHandler
+    from systemd_handler._hybrid import HybridHandler
+    from systemd_handler._install import install
+    from systemd_handler._native import NativeHandler
     from systemd_handler._notify import notify
+    from systemd_handler._sockets import listen_sockets
 else:
+    # Loaded when somebody asks for it: a process under `auto` may need none of it.
+    _MODULES = {
+        "ExtraFormatter": "_formatter",
+        "HybridHandler": "_hybrid",
+        "NativeHandler": "_native",
+        "SystemdHandler": "_handler",
+        "context": "_context",
+        "credential": "_credentials",
+        "install": "_install",
+        "listen_sockets": "_sockets",
+        "notify": "_notify",
+    }
 
     def __getattr__(name: str) -> object:
-        """`notify`, which whoever takes it calls at the right moment: then nothing else says READY=1."""
-        if name != "notify":
+        if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from systemd_handler import _ready
-        from systemd_handler._notify import notify
+        if name == "notify":  # whoever takes it says READY=1, at the right moment
+            from systemd_handler import _ready
 
-        _ready.said()
-        globals()[name] = notify
-        return notify
+            _ready.said()
+        module = __import__(f"systemd_handler.{_MODULES[name]}", fromlist=[name])
+        value = getattr(module, name)
+        globals()[name] = value
+        return value
 
 
 __all__ = [
@@ -57,4 +71,4 @@ __all__ = [
     "notify",
 ]
 
-name_levels()
+when_imported("logging", name_levels)

@@ -7,25 +7,20 @@ a handler of `logging` writes while it handles a record has the priority of that
 
 from __future__ import annotations
 
-import functools
-import logging
+import os
 import sys
-import traceback
 
-from systemd_handler import _ready
 from systemd_handler._faults import log_fatal_signals
 from systemd_handler._hooks import log_uncaught_exceptions
+from systemd_handler._imported import when_imported
 from systemd_handler._journald import introduce, under_journald
-from systemd_handler._streams import EntryStream, OneEntry, replace_streams
+from systemd_handler._streams import EntryStream, OneEntry, as_one_entry, replace_streams
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, TypeVar
+    from types import ModuleType
 
     from systemd_handler._hooks import ExceptionInfo
-
-    _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _started = False
 
@@ -33,50 +28,50 @@ _started = False
 def start() -> None:
     """Make entries of all that this process writes, where journald reads it.
 
-    A second call changes nothing.
+    A second call changes nothing. Every Python process of the service begins with it, so it
+    loads little, and what is for a module is done when the program imports that.
     """
     global _started
     if _started:
         return
-    _ready.start()
+    if os.environ.get("NOTIFY_SOCKET"):
+        from systemd_handler import _ready
+
+        _ready.start()
     if not (under_journald(1) or under_journald(2)):
         return
     _started = True
     replace_streams()
-    logging.Handler.handle = _of_record(logging.Handler.handle)  # type: ignore[method-assign]
-    logging.Handler.handleError = _one_entry(  # type: ignore[method-assign]
-        logging.Handler.handleError, logging.ERROR
-    )
-    traceback.print_exception = _one_entry(traceback.print_exception, None)
+    when_imported("logging", _watch_handlers)
+    when_imported("traceback", _keep_tracebacks_whole)
     if isinstance(sys.stderr, EntryStream):
         log_uncaught_exceptions(_write_to_stderr)
         introduce(2)
         log_fatal_signals()
 
 
-def _of_record(handle: _Function) -> _Function:
-    @functools.wraps(handle)
-    def handle_as_one_entry(self: logging.Handler, record: logging.LogRecord) -> Any:
-        with OneEntry(record.levelno):
-            return handle(self, record)
+def _watch_handlers(_logging: ModuleType) -> None:
+    from systemd_handler._records import watch_handlers
 
-    return handle_as_one_entry  # type: ignore[return-value]
+    watch_handlers()
 
 
-def _one_entry(function: _Function, level: int | None) -> _Function:
-    @functools.wraps(function)
-    def write_one_entry(*arguments: Any, **named: Any) -> Any:
-        with OneEntry(level):
-            return function(*arguments, **named)
-
-    return write_one_entry  # type: ignore[return-value]
+def _keep_tracebacks_whole(traceback: ModuleType) -> None:
+    traceback.print_exception = as_one_entry(  # type: ignore[attr-defined]
+        traceback.print_exception, None
+    )
 
 
 def _write_to_stderr(level: int, what: str, info: ExceptionInfo) -> bool:
     if not isinstance(sys.__stderr__, EntryStream):
         return False
-    text = "".join([what, "\n", *traceback.format_exception(*info)])
     entry = OneEntry(level)
+    text = _traceback(what, info)
+    if text is None:
+        with entry:
+            sys.__stderr__.write(f"{what}\n")
+            sys.__excepthook__(*info)  # type: ignore[arg-type]
+        return True
     if sys.stderr is not None and not isinstance(sys.stderr, EntryStream):
         with entry:  # the program's own, which may keep a copy, and may lead to ours as well
             try:
@@ -87,3 +82,15 @@ def _write_to_stderr(level: int, what: str, info: ExceptionInfo) -> bool:
     if not entry.wrote:
         sys.__stderr__.entries.write(level, text)
     return True
+
+
+def _traceback(what: str, info: ExceptionInfo) -> str | None:
+    """Return what to log of an exception, or None where no module can be loaded any more."""
+    try:
+        import traceback  # slow to import, and most processes never need it
+
+        return "".join([what, "\n", *traceback.format_exception(*info)])
+    except (
+        Exception
+    ):  # Python is ending, all descriptors are taken, the program has one of that name
+        return None

@@ -15,20 +15,23 @@ Source for what journalctl calls text: systemd's ``src/basic/utf8.c``.
 
 from __future__ import annotations
 
-import re
+TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
+if TYPE_CHECKING:
+    import re
 
-_CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and newline, DEL, C1
-_SEPARATORS = r"\u2028\u2029"
-_BIDIRECTIONAL = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-_SURROGATES = r"\ud800-\udfff"
-_NONCHARACTERS = r"\ufdd0-\ufdef" + "".join(
-    rf"\U{plane:04x}fffe\U{plane:04x}ffff" for plane in range(0x11)
+# First and last codes of what is unsafe.
+_UNSAFE = (
+    *((0x00, 0x08), (0x0B, 0x1F), (0x7F, 0x9F)),  # C0 without tab and newline, DEL, C1
+    (0x2028, 0x2029),  # separators
+    *((0x061C, 0x061C), (0x200E, 0x200F), (0x202A, 0x202E), (0x2066, 0x2069)),  # bidirectional
+    (0xD800, 0xDFFF),  # surrogates
+    (0xFDD0, 0xFDEF),  # noncharacters
+    *((plane | 0xFFFE, plane | 0xFFFF) for plane in range(0, 0x110000, 0x10000)),
 )
-_UNSAFE = re.compile(f"[{_CONTROLS}{_SEPARATORS}{_BIDIRECTIONAL}{_SURROGATES}{_NONCHARACTERS}]")
-_ESCAPED = re.compile(
-    r"\\(?:[\\nrt&]|x([0-9a-f]{2})|u([0-9a-f]{4})|U(000[0-9a-f]{5}|0010[0-9a-f]{4}))"
-)
+_ESCAPED = r"\\(?:[\\nrt&]|x([0-9a-f]{2})|u([0-9a-f]{4})|U(000[0-9a-f]{5}|0010[0-9a-f]{4}))"
 _SHORT = {r"\\": "\\", r"\n": "\n", r"\r": "\r", r"\t": "\t", r"\&": ""}
+
+_escapes: dict[int, str] = {}  # by the code of what is unsafe, once something was
 
 
 def escape(text: str) -> str:
@@ -52,7 +55,9 @@ def unescape(line: str) -> str:
     A backslash that begins none of the escapes stands for itself, so lines that other
     programs wrote mostly come through unchanged.
     """
-    return _ESCAPED.sub(_unescape_one, line)
+    import re  # slow to import, and who writes never gets here
+
+    return re.sub(_ESCAPED, _unescape_one, line)
 
 
 def escape_unsafe(text: str) -> str:
@@ -62,11 +67,18 @@ def escape_unsafe(text: str) -> str:
     cannot steer a terminal. There is no way back.
     """
     # Nothing unsafe is printable, and isprintable() is many times faster than a search.
-    return text if text.isprintable() else _UNSAFE.sub(_escape_one, text)
+    return text if text.isprintable() else text.translate(_escapes or _make_escapes())
 
 
-def _escape_one(match: re.Match[str]) -> str:
-    code = ord(match[0])
+def _make_escapes() -> dict[int, str]:
+    global _escapes
+    _escapes = {
+        code: _escape_of(code) for first, last in _UNSAFE for code in range(first, last + 1)
+    }
+    return _escapes
+
+
+def _escape_of(code: int) -> str:
     if code == 0x0D:
         return r"\r"
     if code <= 0xFF:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 import traceback
@@ -13,9 +14,11 @@ TYPE_CHECKING = False  # `typing` costs more time to import than all of this pac
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-    Shortcut = tuple[logging.Formatter, str, str, Callable[[logging.LogRecord], tuple[Any, ...]]]
+    Values = Callable[[logging.LogRecord], tuple[Any, ...]]
+    Shortcut = tuple[logging.Formatter, str, str, Values]
 
-ATTRIBUTES = len(logging.Formatter().__dict__)
+_PLAIN = logging.Formatter()  # as logging has it where a handler has none
+ATTRIBUTES = len(_PLAIN.__dict__)
 """How many a plain formatter has; what a program puts there comes on top."""
 
 # A field of a template, or a percent sign.
@@ -56,33 +59,76 @@ def describe_failure(record: logging.LogRecord) -> str:
     return f"{place}: {call}\n{traceback.format_exc()}".rstrip()
 
 
-def shortcut_of(formatter: logging.Formatter | None) -> Shortcut | None:
-    """Return a faster way to what *formatter* does, or None where only it knows.
+def text_of(handler: logging.Handler, record: logging.LogRecord) -> str:
+    """Return what ``handler.format(record)`` does, where that is logging's own method.
 
-    That is ``pattern % values(record)``, for a record without traceback and stack whose
-    ``message`` is set. It fails where the formatter would fail or has a default. In front are
-    the formatter and the template that it was made of.
-
-    There is none for another class, another style, the time, and a template that is more
-    than text and fields.
+    Without its seven calls where that is possible: not for another class of formatter,
+    another style, the time, a traceback, nor for a field that the record lacks.
     """
-    if formatter is None:
-        formatter = logging.Formatter()  # as logging has it
+    formatter = handler.formatter or _PLAIN
+    if (
+        type(formatter) is logging.Formatter
+        # Programs change a formatter in use, and put functions of their own on it.
+        and len(formatter.__dict__) == ATTRIBUTES
+        and not (record.exc_info or record.exc_text or record.stack_info)
+    ):
+        style = formatter._style  # noqa: SLF001 - there is no public name for it
+        if type(style) is logging.PercentStyle:
+            pattern, values = _shortcut_of(style._fmt)  # noqa: SLF001 - likewise
+            if values is not None:
+                record.message = record.getMessage()
+                try:
+                    return pattern % values(record)
+                except Exception:  # as for that field: format() says it
+                    return handler.format(record)
+    return _text_of_another(handler, record)
+
+
+def _text_of_another(handler: logging.Handler, record: logging.LogRecord) -> str:
+    if type(handler.formatter) is ExtraFormatter:
+        return handler.format(record)
+    handler.acquire()  # another class may count on the lock
+    try:
+        return handler.format(record)
+    finally:
+        handler.release()
+
+
+def shortcut_of(formatter: logging.Formatter | None) -> Shortcut | None:
+    """Return what `text_of` finds out about *formatter*, for a handler that keeps it.
+
+    In front of pattern and values are the formatter and the template that they were made of.
+    """
+    formatter = formatter or _PLAIN
     if type(formatter) is not logging.Formatter or len(formatter.__dict__) != ATTRIBUTES:
         return None
     style = formatter._style  # noqa: SLF001 - there is no public name for it
     if type(style) is not logging.PercentStyle:
         return None
     template: str = style._fmt  # noqa: SLF001 - likewise
+    pattern, values = _shortcut_of(template)
+    return None if values is None else (formatter, template, pattern, values)
+
+
+@functools.lru_cache(maxsize=64)
+def _shortcut_of(template: str) -> tuple[str, Values | None]:
+    """Return ``pattern`` and ``values``, of which ``pattern % values(record)`` is the text.
+
+    For a record whose ``message`` is set; it fails where the formatter would fail or has a
+    default. Without ``values`` there is no shortcut: with the time, and for a template that
+    is more than text and fields.
+    """
     names = [name for name in _FIELD.findall(template) if name]
-    if not names or any(name == "asctime" or hasattr(logging.LogRecord, name) for name in names):
-        return None
-    if "%" in _FIELD.sub("", template):
-        return None
     pattern = _FIELD.sub(lambda field: field[0].replace(f"({field[1]})", "", 1), template)
+    if (
+        not names
+        or any(name == "asctime" or hasattr(logging.LogRecord, name) for name in names)
+        or "%" in _FIELD.sub("", template)
+    ):
+        return pattern, None
     if len(names) == 1:  # attrgetter() makes no tuple of one
-        return formatter, template, f"{pattern}%.0s", attrgetter(*names, "message")
-    return formatter, template, pattern, attrgetter(*names)
+        return f"{pattern}%.0s", attrgetter(*names, "message")
+    return pattern, attrgetter(*names)
 
 
 def _value(value: object) -> str:

@@ -10,36 +10,47 @@ Sources: send(2); `ctypes.PyDLL`, whose functions are called with the lock held.
 
 from __future__ import annotations
 
-import functools
-import io
-
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
 # MSG_DONTWAIT on every architecture of Linux. `socket`, which names it, is slow to import.
 _WITHOUT_WAITING = 0x40
 
 
-@functools.cache
-def load_write_holding_gil() -> Callable[[io.FileIO, bytes], int | None]:
-    """Return a function that does as ``raw.write(data)``.
+def _cannot_send(_fd: int, _data: bytes) -> int:
+    return -1
 
-    It keeps the lock where *raw* is a socket that takes *data* now, if Python can do that.
-    Loads `ctypes`, which takes about two milliseconds.
+
+send: Callable[[int, bytes], int] = _cannot_send
+"""Sends as much of *data* as a socket takes now, with the lock held, and returns how much.
+
+-1 where that is nothing: the descriptor is no socket, or it is full, or dead, or `load` could
+not be called yet.
+"""
+
+
+def load(_threading: ModuleType) -> None:
+    """Make `send` work, if Python can do that.
+
+    For the time when the program imports `threading`: it loads `ctypes`, which takes about
+    two milliseconds, and a child that is forked while another thread imports something cannot
+    import that.
     """
+    global send
     try:
         import ctypes
 
-        send, size = ctypes.PyDLL(None).send, ctypes.c_size_t
-        send.restype = ctypes.c_ssize_t
+        library, size = ctypes.PyDLL(None), ctypes.c_size_t
+        of_c = library.send
+        of_c.restype = ctypes.c_ssize_t
     except Exception:  # Python was built without, cannot read it now, or something forbids it
-        return io.FileIO.write
+        return
 
-    def write_holding_gil(raw: io.FileIO, data: bytes) -> int | None:
+    def send_holding_gil(fd: int, data: bytes) -> int:
         # Twice as fast as with `argtypes`: all but the size become the right types without.
-        written: int = send(raw.fileno(), data, size(len(data)), _WITHOUT_WAITING)
-        # Not a socket, or full, or dead: the usual way waits, or says what the matter is.
-        return raw.write(data) if written < 0 else written
+        sent: int = of_c(fd, data, size(len(data)), _WITHOUT_WAITING)
+        return sent
 
-    return write_holding_gil
+    send = send_holding_gil

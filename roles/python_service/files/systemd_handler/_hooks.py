@@ -7,16 +7,17 @@ library reference.
 from __future__ import annotations
 
 import _thread
-import logging
 import sys
-import threading
 
+from systemd_handler._imported import when_imported
+from systemd_handler._levels import CRITICAL, ERROR
 from systemd_handler._streams import OneEntry
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
-    from types import TracebackType
+    from types import ModuleType, TracebackType
     from typing import Union
 
     ExceptionInfo = tuple[
@@ -46,8 +47,8 @@ def log_uncaught_exceptions(take: Take) -> None:
     _take = take
     if first:
         sys.excepthook = _main_hook(sys.excepthook)
-        threading.excepthook = _thread_hook(threading.excepthook)
         sys.unraisablehook = _unraisable_hook(sys.unraisablehook)
+        when_imported("threading", _hook_threads)
 
 
 def _logged(level: int, what: str, info: ExceptionInfo) -> bool:
@@ -56,11 +57,15 @@ def _logged(level: int, what: str, info: ExceptionInfo) -> bool:
     return _take is not None and _take(level, what, info)
 
 
+def _hook_threads(threading: ModuleType) -> None:
+    threading.excepthook = _thread_hook(threading.excepthook)  # type: ignore[attr-defined]
+
+
 def _main_hook(earlier: _ExceptHook) -> _ExceptHook:
     def log_uncaught(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        logged = _logged(logging.CRITICAL, "Uncaught exception", (kind, error, trace))
+        logged = _logged(CRITICAL, "Uncaught exception", (kind, error, trace))
         if not logged or earlier is not sys.__excepthook__:
             with OneEntry(None):
                 earlier(kind, error, trace)
@@ -74,7 +79,7 @@ def _thread_hook(
     def log_uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
         name = "that has ended" if args.thread is None else args.thread.name
         logged = _logged(
-            logging.ERROR,
+            ERROR,
             f"Uncaught exception in thread {name}",
             (args.exc_type, args.exc_value, args.exc_traceback),
         )
@@ -90,9 +95,7 @@ def _unraisable_hook(
     earlier: Callable[[sys.UnraisableHookArgs], object],
 ) -> Callable[[sys.UnraisableHookArgs], object]:
     def log_unraisable(args: sys.UnraisableHookArgs) -> None:
-        logged = _logged(
-            logging.ERROR, _ignored(args), (args.exc_type, args.exc_value, args.exc_traceback)
-        )
+        logged = _logged(ERROR, _ignored(args), (args.exc_type, args.exc_value, args.exc_traceback))
         if not logged or earlier is not sys.__unraisablehook__:
             with OneEntry(None):
                 earlier(args)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
@@ -15,22 +14,29 @@ if TYPE_CHECKING:
 
 
 def when_imported(name: str, action: Action) -> None:
-    """Call *action* with the module of that name once it is there; what it raises stops nobody."""
+    """Call *action* with the module of that name once it is there; what it raises stops nobody.
+
+    Once, also when it is asked for again before.
+    """
     module = sys.modules.get(name)
     if module is not None:
         _act(action, module)
         return
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
-    _actions[name] = action
+    actions = _actions.setdefault(name, [])
+    if action not in actions:
+        actions.append(action)
 
 
 def _act(action: Action, module: ModuleType) -> None:
-    with contextlib.suppress(Exception):
+    try:
         action(module)
+    except Exception:
+        return
 
 
-_actions: dict[str, Action] = {}
+_actions: dict[str, list[Action]] = {}
 
 
 class _Finder:
@@ -39,27 +45,30 @@ class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        action = _actions.pop(name, None)
-        if action is None:
+        actions = _actions.pop(name, None)
+        if actions is None:
             return None
         for finder in sys.meta_path:
             find = None if finder is self else getattr(finder, "find_spec", None)
             spec: ModuleSpec | None = find(name, path, target) if find else None
             if spec is not None:
-                _act_after(spec, action)
+                _act_after(spec, actions)
                 return spec
         return None
 
 
-def _act_after(spec: ModuleSpec, action: Action) -> None:
+def _act_after(spec: ModuleSpec, actions: list[Action]) -> None:
     execute = getattr(spec.loader, "exec_module", None)
     if execute is None or isinstance(spec.loader, type):  # one for all built-in modules
         return
 
     def execute_and_act(module: ModuleType) -> None:
         execute(module)
-        _act(action, module)
+        if module.__spec__ is spec:  # a zip file has one loader for all of its modules
+            for action in actions:
+                _act(action, module)
 
-    # The loader of a module in a file is of this module alone.
-    with contextlib.suppress(Exception):
+    try:
         spec.loader.exec_module = execute_and_act  # type: ignore[union-attr, method-assign]
+    except Exception:
+        return

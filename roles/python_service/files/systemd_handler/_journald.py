@@ -6,6 +6,7 @@ Sources: systemd.exec(5), ``$JOURNAL_STREAM``; systemd's
 
 from __future__ import annotations
 
+import _socket  # `socket` is slow to import
 import errno
 import os
 import stat
@@ -65,15 +66,16 @@ def open_stream(priority: int, *, prefixes: bool) -> int:
     Its lines have *priority*, unless *prefixes* is set and a line begins with one.
     Raises `OSError` when journald cannot be reached.
     """
-    import socket  # slow to import, and most processes that log never get here
-
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
+    stream = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
         stream.connect(STDOUT_SOCKET)
-        stream.shutdown(socket.SHUT_RD)
+        stream.shutdown(_socket.SHUT_RD)
         # Identifier, unit (systemd's to say), priority, prefixes; not to syslog, kmsg, console.
         header = f"{identifier()}\n\n{priority}\n{prefixes:d}\n0\n0\n0\n"
         stream.sendall(header.encode())
         return stream.detach()
+    finally:
+        stream.close()
 
 
 def reopen(fd: int) -> bool:
@@ -124,10 +126,13 @@ def _identity(fd: int) -> str:
 
 
 def _peer(fd: int) -> object:
-    import socket
-
     try:
-        with socket.socket(fileno=os.dup(fd)) as stream:
-            return stream.getpeername()
+        stream = _socket.socket(fileno=fd)
     except OSError:
         return None
+    try:
+        return stream.getpeername()
+    except OSError:
+        return None
+    finally:
+        stream.detach()  # the descriptor is not ours to close

@@ -1,13 +1,17 @@
 """Which priority of syslog(3) a level of `logging` has.
 
 `logging` lacks three of syslog's eight priorities, so this module adds a level
-for each of them. Source for the priorities: sd-daemon(3).
+for each of them. Those that `logging` has are here as well, for whoever needs them
+before the program imports it. Source for the priorities: sd-daemon(3).
 """
 
 from __future__ import annotations
 
-import logging
-from bisect import bisect_right
+TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
+if TYPE_CHECKING:
+    from types import ModuleType
+
+DEBUG, INFO, WARNING, ERROR, CRITICAL = 10, 20, 30, 40, 50
 
 NOTICE = 25
 """Normal but worth a look: priority 5."""
@@ -18,11 +22,11 @@ ALERT = 60
 EMERGENCY = 70
 """The system is unusable: priority 0, which journald shows on every terminal."""
 
-_STEPS = (logging.INFO, NOTICE, logging.WARNING, logging.ERROR, logging.CRITICAL)
+_STEPS = (INFO, NOTICE, WARNING, ERROR, CRITICAL)
 _URGENT = {ALERT: 1, EMERGENCY: 0}
 
 
-def name_levels() -> None:
+def name_levels(logging: ModuleType) -> None:
     """Give the three levels their names, unless the program has named those numbers itself."""
     for number, name in (
         (NOTICE, "NOTICE"),
@@ -43,13 +47,13 @@ class _Priorities(dict[int, int]):
 
     def __missing__(self, level: int) -> int:
         try:
-            return 7 - bisect_right(_STEPS, level)
+            return 7 - sum(level >= step for step in _STEPS)
         except TypeError:
             return 6  # what somebody made by hand, with a level that is no number
 
 
 PRIORITIES = _Priorities(
-    {logging.DEBUG: 7, **{level: 7 - at for at, level in enumerate(_STEPS, 1)}, **_URGENT}
+    {DEBUG: 7, **{level: 7 - at for at, level in enumerate(_STEPS, 1)}, **_URGENT}
 )
 """Priority of each level; a mapping because every record looks there."""
 

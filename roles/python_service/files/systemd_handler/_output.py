@@ -8,17 +8,16 @@ data when the descriptor does not block.
 from __future__ import annotations
 
 import io
-import logging
 import os
 import select
-import threading
-from threading import get_ident
+from _thread import RLock, get_ident
 
+from systemd_handler import _gil
 from systemd_handler._escape import escape
 from systemd_handler._faults import log_fatal_signals_again
-from systemd_handler._gil import load_write_holding_gil
+from systemd_handler._imported import when_imported
 from systemd_handler._journald import GONE, loss, reopen
-from systemd_handler._levels import PREFIXES
+from systemd_handler._levels import PREFIXES, WARNING
 from systemd_handler._pieces import LARGEST, cut
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
@@ -29,12 +28,12 @@ if TYPE_CHECKING:
 _ATTEMPTS = 3  # at a journald that takes a stream and closes it at once
 
 # Held by who writes more than one line that belong together. Reentrant for signal handlers.
-_several = threading.RLock()
+_several = RLock()
 
 
 def _free_after_fork() -> None:
     global _several
-    _several = threading.RLock()
+    _several = RLock()
 
 
 os.register_at_fork(after_in_child=_free_after_fork)
@@ -56,8 +55,7 @@ class JournalLines:
         self._raw = raw
         self._lost = 0
         self._maker: int | None = get_ident()  # the thread; None once another one has written
-        # Now, while there are few threads: a child forked during an import cannot import that.
-        self._write_holding_gil = load_write_holding_gil()
+        when_imported("threading", _gil.load)
 
     def write(self, level: int, text: str) -> None:
         """Write *text* as one entry, with the priority of *level*, a level of `logging`.
@@ -66,27 +64,50 @@ class JournalLines:
         another reason than that journald has gone.
         """
         # Else escape() leaves it as it is, and to see that here is cheaper than to call it.
-        if not text or not text.isprintable() or "\\" in text or text.endswith(" "):
+        if not text or not text.isprintable() or "\\" in text or text[-1] == " ":
             text = escape(text)
         data = f"{PREFIXES[level]}{text}\n".encode()
         if len(data) > LARGEST or self._lost:
-            prefix = PREFIXES[level].encode()
-            lines = [b"%s%s\n" % (prefix, piece) for piece in cut(text.encode())]
-            self._write_all(lines)
+            self._write_all([b"%s%s\n" % (data[:3], piece) for piece in cut(data[3:-1])])
             return
         try:
-            # As write_whole() does, again without the call.
+            # As write_whole() does, without the call.
             if get_ident() == self._maker:
                 written = self._raw.write(data)
             else:
                 self._maker = None
-                written = self._write_holding_gil(self._raw, data)
+                written = _gil.send(self._raw.fileno(), data)
+                if written < 0:  # the usual way waits, or says what the matter is
+                    written = self._raw.write(data)
             if written != len(data):
                 _write_rest(self._raw, data, written)
         except OSError as error:
-            if error.errno not in GONE:
-                raise
-            self._write_all([data])
+            self._write_again(data, error)
+
+    def write_at_once(self, level: int, text: str) -> bool:
+        """Write *text* as `write` does, if that is simple and the file a socket that takes it now.
+
+        Holding the GIL in every thread. Say whether it was written; nothing of it was if not.
+        """
+        if not text or not text.isprintable() or "\\" in text or text[-1] == " ":
+            return False
+        data = f"{PREFIXES[level]}{text}\n".encode()
+        if len(data) > LARGEST or self._lost:
+            return False
+        written = _gil.send(self._raw.fileno(), data)
+        if written < 0:
+            return False
+        if written != len(data):
+            try:
+                _write_rest(self._raw, data, written)
+            except OSError as error:
+                self._write_again(data, error)
+        return True
+
+    def _write_again(self, data: bytes, error: OSError) -> None:
+        if error.errno not in GONE:
+            raise error
+        self._write_all([data])
 
     def _write_all(self, lines: Sequence[bytes]) -> None:
         with _several:
@@ -102,7 +123,7 @@ class JournalLines:
     def _report(self) -> list[bytes]:
         if not self._lost:
             return []
-        return [f"{PREFIXES[logging.WARNING]}{loss(self._lost)}\n".encode()]
+        return [f"{PREFIXES[WARNING]}{loss(self._lost)}\n".encode()]
 
     def _try(self, lines: Sequence[bytes]) -> bool:
         try:

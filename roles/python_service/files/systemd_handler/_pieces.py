@@ -10,8 +10,6 @@ pieces have, since `escape` writes ``\&`` nowhere else but for an empty text.
 
 from __future__ import annotations
 
-import re
-
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +21,7 @@ LARGEST = 32 * 1024
 _ROOM = LARGEST - len(r"<0>[4294967296/4294967296] \&") - 1
 _LONGEST_ESCAPE = len(r"\U0010ffff")
 # An even number of backslashes before the last one: each pair is a backslash of the text.
-_PIECE = re.compile(r"\[([1-9][0-9]{0,9})/([1-9][0-9]{0,9})\] (.*(?<!\\)(?:\\\\)*)\\&", re.DOTALL)
+_PIECE = r"(?s)\[([1-9][0-9]{0,9})/([1-9][0-9]{0,9})\] (.*(?<!\\)(?:\\\\)*)\\&"
 _PENDING = 64  # texts that may wait for their next piece; the oldest goes on as it is
 
 
@@ -71,6 +69,9 @@ class Joiner:
     """Put pieces together again, in a stream of lines where others come between them."""
 
     def __init__(self) -> None:
+        import re  # slow to import, and who writes never gets here
+
+        self._piece = re.compile(_PIECE)
         self._waiting: list[tuple[object, int, list[tuple[str, Any]]]] = []
 
     def add(self, line: str, item: Any = None, writer: object = None) -> list[tuple[str, Any]]:
@@ -80,7 +81,7 @@ class Joiner:
         belongs to it; a joined line has that of its first piece. *writer* tells apart those
         whose pieces could be mixed, such as processes.
         """
-        match = _PIECE.fullmatch(line)
+        match = self._piece.fullmatch(line)
         if match is None:
             return [(line, item)]
         k, n = int(match[1]), int(match[2])
@@ -95,7 +96,7 @@ class Joiner:
                 if k < n:
                     return []
                 del self._waiting[at]
-                text = "".join(_PIECE.sub(r"\3", piece) for piece, _ in pieces)
+                text = "".join(self._piece.sub(r"\3", piece) for piece, _ in pieces)
                 return [(text, pieces[0][1])]
         return [(line, item)]
 

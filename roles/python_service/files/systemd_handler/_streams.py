@@ -9,22 +9,30 @@ outside of Python, in C or by a child process, are not seen here.
 from __future__ import annotations
 
 import io
-import logging
 import os
 import sys
-import threading
+from _thread import _local, get_ident
 from contextvars import ContextVar
+from time import monotonic
 
 from systemd_handler._journald import under_journald
+from systemd_handler._levels import INFO, WARNING
 from systemd_handler._output import JournalLines, flush_whole, raw_file, write_whole
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
+    from typing import Any, TypeVar
+
+    _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 # Characters of a line that does not end, before it is an entry all the same.
 _LONGEST_HALF = 1 << 20
+
+# Seconds before a record looks again where a stream leads to.
+_SURE_FOR = 0.01
 
 # What is being written now: a variable of the context, since greenlets share a thread.
 _present: ContextVar[OneEntry | None] = ContextVar("systemd_handler", default=None)
@@ -33,7 +41,7 @@ _present: ContextVar[OneEntry | None] = ContextVar("systemd_handler", default=No
 def _entry() -> OneEntry | None:
     entry = _present.get()
     # A thread that inherited the context is not inside, and neither is one entry after its end.
-    return entry if entry is not None and entry.owner == threading.get_ident() else None
+    return entry if entry is not None and entry.owner == get_ident() else None
 
 
 def _leave_after_fork() -> None:
@@ -61,7 +69,7 @@ class OneEntry:
     def __enter__(self) -> None:
         self._before = _present.get()
         if self._level is not None or _entry() is None:
-            self.owner = threading.get_ident()
+            self.owner = get_ident()
             _present.set(self)
 
     def __exit__(
@@ -91,6 +99,18 @@ class OneEntry:
             self._texts.setdefault(entries, []).append(text)
 
 
+def as_one_entry(function: _Function, level: int | None) -> _Function:
+    """Return *function* such that what it writes is one entry."""
+    import functools  # slow to import, and whoever has something to wrap has it
+
+    @functools.wraps(function)
+    def write_one_entry(*arguments: Any, **named: Any) -> Any:
+        with OneEntry(level):
+            return function(*arguments, **named)
+
+    return write_one_entry  # type: ignore[return-value]
+
+
 class _HalfLine:
     """What a thread has written since its last end of line; an entry when the thread ends."""
 
@@ -103,6 +123,13 @@ class _HalfLine:
             self._entries.try_to_write(None, self.text)
 
 
+class _Held(_local):
+    """What is held back, thread by thread."""
+
+    def __init__(self, entries: Entries) -> None:
+        self.half = _HalfLine(entries)
+
+
 class Entries:
     """The entries of one stream of the process.
 
@@ -111,24 +138,29 @@ class Entries:
     """
 
     def __init__(self, fd: int, level: int) -> None:
+        self._fd = fd
         self.plain = io.FileIO(fd, "w", closefd=False)
         self.lines = JournalLines(self.plain)
         self._level = level
-        self._known: tuple[tuple[int, int] | None, bool] = (None, False)
-        self._held = threading.local()
+        self._known: tuple[object, bool] = (None, False)
+        # Until when nobody need look again whether another socket has the descriptor.
+        self.sure_until = 0.0
+        self._held = _Held(self)
 
     def put(self, text: str) -> None:
         """Take *text*, which is an entry when it ends a line, alone or with what follows."""
-        entry = _entry()
-        if entry is not None:
+        entry = _present.get()  # as _entry() does, without the call
+        if entry is not None and entry.owner == get_ident():
             entry.add(self, text)
             return
-        half = self._half_line()
-        text = half.text + text
-        whole = text.endswith("\n") or len(text) > _LONGEST_HALF
-        half.text = "" if whole else text
-        if whole:
+        half = self._held.half
+        if half.text:
+            text = half.text + text
+        if text[-1:] == "\n" or len(text) > _LONGEST_HALF:
+            half.text = ""
             self.write(None, text)
+        else:
+            half.text = text
 
     def flush(self) -> None:
         """Write what this thread wrote since its last end of line."""
@@ -136,7 +168,7 @@ class Entries:
         if entry is not None:
             entry.flush(self)
             return
-        half = self._half_line()
+        half = self._held.half
         if half.text:
             text, half.text = half.text, ""
             self.write(None, text)
@@ -153,7 +185,7 @@ class Entries:
             write_whole(self.plain, data)
         elif level is not None:
             self.lines.write(level, text.rstrip("\n"))
-        elif text.strip():
+        elif not text.isspace():
             self.lines.write(self._level, text.rstrip(" \t\r\n"))
 
     def try_to_write(self, level: int | None, text: str) -> None:
@@ -163,18 +195,12 @@ class Entries:
         except (OSError, ValueError):
             return
 
-    def _half_line(self) -> _HalfLine:
-        half: _HalfLine | None = getattr(self._held, "half", None)
-        if half is None:
-            half = self._held.half = _HalfLine(self)
-        return half
-
     def _leads_to_journald(self) -> bool:
-        status = os.fstat(self.plain.fileno())
-        identity = (status.st_dev, status.st_ino)
+        identity = os.fstat(self._fd)[1:3]  # inode and device
         known = self._known  # one assignment: other threads write as well
         if identity != known[0]:
-            self._known = known = (identity, under_journald(self.plain.fileno()))
+            self._known = known = (identity, under_journald(self._fd))
+        self.sure_until = monotonic() + _SURE_FOR if known[1] else 0.0
         return known[1]
 
 
@@ -217,6 +243,9 @@ class EntryStream(io.TextIOWrapper):
         self.mode = "w"  # type: ignore[misc] # as Python sets it on its own
 
     def write(self, text: str) -> int:
+        if type(text) is str and not self.closed:
+            self.entries.put(text)
+            return len(text)
         if self.closed or not isinstance(text, str):
             return super().write(text)  # raises what all text streams raise
         level = _level_of(text)
@@ -242,8 +271,6 @@ def _joined(text: str) -> str:
 
 def _level_of(text: str) -> int | None:
     """Return the level that *text* brings with it, as messages of loguru do."""
-    if type(text) is str:
-        return None
     try:
         return int(text.record["level"].no)  # type: ignore[attr-defined]
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -256,7 +283,7 @@ def replace_streams() -> None:
     Entries of standard output have priority 6, those of standard error 4. A stream that
     the program has replaced itself stays.
     """
-    for name, fd, level in (("stdout", 1, logging.INFO), ("stderr", 2, logging.WARNING)):
+    for name, fd, level in (("stdout", 1, INFO), ("stderr", 2, WARNING)):
         present = getattr(sys, name)
         raw = raw_file(present)
         if raw is None or raw.closed or raw.fileno() != fd or not under_journald(fd):
