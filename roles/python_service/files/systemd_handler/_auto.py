@@ -12,7 +12,7 @@ import logging
 import sys
 import traceback
 
-from systemd_handler import _ready
+from systemd_handler import _adapters, _ready
 from systemd_handler._faults import log_fatal_signals
 from systemd_handler._hooks import log_uncaught_exceptions
 from systemd_handler._journald import introduce, under_journald
@@ -48,6 +48,7 @@ def start() -> None:
         logging.Handler.handleError, logging.ERROR
     )
     traceback.print_exception = _one_entry(traceback.print_exception, None)
+    _adapters.start()
     if isinstance(sys.stderr, EntryStream):
         log_uncaught_exceptions(_write_to_stderr)
         introduce(2)

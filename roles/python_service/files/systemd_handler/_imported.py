@@ -22,7 +22,7 @@ def when_imported(name: str, action: Action) -> None:
         return
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
-    _actions[name] = action
+    _actions.setdefault(name, []).append(action)
 
 
 def _act(action: Action, module: ModuleType) -> None:
@@ -30,7 +30,7 @@ def _act(action: Action, module: ModuleType) -> None:
         action(module)
 
 
-_actions: dict[str, Action] = {}
+_actions: dict[str, list[Action]] = {}
 
 
 class _Finder:
@@ -39,27 +39,28 @@ class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        action = _actions.pop(name, None)
-        if action is None:
+        actions = _actions.pop(name, None)
+        if actions is None:
             return None
         for finder in sys.meta_path:
             find = None if finder is self else getattr(finder, "find_spec", None)
             spec: ModuleSpec | None = find(name, path, target) if find else None
             if spec is not None:
-                _act_after(spec, action)
+                _act_after(spec, actions)
                 return spec
         return None
 
 
-def _act_after(spec: ModuleSpec, action: Action) -> None:
+def _act_after(spec: ModuleSpec, actions: Sequence[Action]) -> None:
     execute = getattr(spec.loader, "exec_module", None)
     if execute is None or isinstance(spec.loader, type):  # one for all built-in modules
         return
 
     def execute_and_act(module: ModuleType) -> None:
         execute(module)
-        _act(action, module)
+        if module.__spec__ is spec:  # all that is in a zip file has one loader
+            for action in actions:
+                _act(action, module)
 
-    # The loader of a module in a file is of this module alone.
     with contextlib.suppress(Exception):
         spec.loader.exec_module = execute_and_act  # type: ignore[union-attr, method-assign]

@@ -97,6 +97,7 @@ class _HalfLine:
     def __init__(self, entries: Entries) -> None:
         self._entries = entries
         self.text = ""
+        self.drawn = False  # and flushed, as a bar that shows how far something is
 
     def __del__(self) -> None:
         if self.text:
@@ -124,20 +125,28 @@ class Entries:
             entry.add(self, text)
             return
         half = self._half_line()
-        text = half.text + text
+        drawn_over = half.drawn and text.startswith("\r")
+        text = text.lstrip("\r") if drawn_over else half.text + text
         whole = text.endswith("\n") or len(text) > _LONGEST_HALF
         half.text = "" if whole else text
         if whole:
+            half.drawn = False
             self.write(None, text)
 
     def flush(self) -> None:
-        """Write what this thread wrote since its last end of line."""
+        """Write what this thread wrote since its last end of line.
+
+        What begins with a carriage return waits for what comes in its place: a bar that shows
+        how far something is becomes an entry when it is done.
+        """
         entry = _entry()
         if entry is not None:
             entry.flush(self)
             return
         half = self._half_line()
-        if half.text:
+        if half.drawn or half.text.startswith("\r"):
+            half.drawn, half.text = True, half.text.lstrip("\r")
+        elif half.text:
             text, half.text = half.text, ""
             self.write(None, text)
 
