@@ -74,7 +74,7 @@ def _of_status(status: object) -> int:
         return logging.INFO
 
 
-def _of_request(_handler: object, code: object = "-", _size: object = "-") -> int:
+def _of_request(_handler: object, code: object = "-", *_more: object, **_named: object) -> int:
     return _of_status(code)
 
 
@@ -128,8 +128,12 @@ def _of_eliot(_destination: object, message: dict[str, Any]) -> int:
     return level if isinstance(level, int) else logging.INFO
 
 
+def _of_span(_exporter: object, span: Any, _indent: object = 0) -> int:
+    return (span.level - 1) // 4 * 10  # of OpenTelemetry: 1 to 4 for TRACE, 5 to 8 for DEBUG, …
+
+
 def _of_cheroot(
-    _server: object, _text: object = "", level: int = logging.INFO, _traceback: object = None
+    _server: object, _text: object, level: int = logging.INFO, *_more: object, **_named: object
 ) -> int:
     return level
 
@@ -166,6 +170,10 @@ _WRITERS: dict[str, dict[str, LevelOf]] = {
     "http.server": {
         "BaseHTTPRequestHandler.log_error": _of_error,
         "BaseHTTPRequestHandler.log_request": _of_request,
+    },
+    "hupper.logger": _methods("DefaultLogger"),
+    "logfire._internal.exporters.console": {
+        "SimpleConsoleSpanExporter._print_span": _of_span,
     },
     "logbook": {"Handler.handle": _of_logbook},
     "socketserver": {"BaseServer.handle_error": logging.ERROR},
@@ -215,23 +223,47 @@ def _adapt_bars(module: ModuleType) -> None:
     module.tqdm.moveto = move_on_a_terminal
 
 
-def _adapt_hook(module: Any) -> None:
-    """Make one entry of the traceback that the hook prints which is set by ``install()``."""
-    install: Callable[..., Any] = module.install
+def _adapt_picologging(module: ModuleType) -> None:
+    """Put a handler in the place of the one in C, which nothing can be changed of."""
+    handler: Any = module.StreamHandler
 
-    @functools.wraps(install)
-    def install_one_entry(*arguments: Any, **named: Any) -> Any:
-        result = install(*arguments, **named)
+    class StreamHandler(handler):  # type: ignore[misc]
+        __doc__ = handler.__doc__
+
+        def emit(self, record: Any) -> None:
+            with OneEntry(record.levelno):
+                super().emit(record)
+
+    module.StreamHandler = StreamHandler  # type: ignore[attr-defined]
+
+
+#: What sets a hook of its own for exceptions that nobody catches.
+_SET_HOOKS = {
+    "better_exceptions": "hook",
+    "rich.traceback": "install",
+    "stackprinter": "set_excepthook",
+}
+
+
+def _adapt_hook(module: ModuleType) -> None:
+    """Make one entry of the traceback that the hook prints."""
+    name = _SET_HOOKS[module.__name__]
+    set_hook: Callable[..., Any] = getattr(module, name)
+
+    @functools.wraps(set_hook)
+    def set_one_entry(*arguments: Any, **named: Any) -> Any:
+        result = set_hook(*arguments, **named)
         sys.excepthook = _one_entry(sys.excepthook, logging.CRITICAL)
         return result
 
-    module.install = install_one_entry
+    setattr(module, name, set_one_entry)
 
 
 #: Module -> what to do with it, where a function that writes is not all that there is to it.
 _OTHERS: dict[str, Callable[[ModuleType], None]] = {
     "multiprocess.process": _adapt_processes,
     "multiprocessing.process": _adapt_processes,
-    "rich.traceback": _adapt_hook,
+    "picologging": _adapt_picologging,
     "tqdm.std": _adapt_bars,
+    **dict.fromkeys(_SET_HOOKS, _adapt_hook),
 }
