@@ -10,6 +10,7 @@ what was expected and did not come, with the reason that programs.toml has.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -17,9 +18,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import tomllib
 
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = PROJECT / "tests" / "packages"
@@ -60,10 +62,14 @@ class Entry(NamedTuple):
 def packages() -> list[Package]:
     """All packages of programs.toml, in its order."""
     tables = tomllib.loads((PACKAGES / "programs.toml").read_text(encoding="utf-8"))
-    return [
-        Package(name, **{key: tuple(v) if isinstance(v, list) else v for key, v in table.items()})
-        for name, table in tables.items()
-    ]
+    return [_package(name, table) for name, table in tables.items()]
+
+
+def _package(name: str, table: dict[str, Any]) -> Package:
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
+    }
+    return Package(name=name, **values)
 
 
 def entries_of(python: Path, package: Package, directory: Path) -> list[Entry]:
@@ -93,10 +99,8 @@ def entries_of(python: Path, package: Package, directory: Path) -> list[Entry]:
         try:
             process.wait(_RUN_LIMIT)
         finally:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # what it left behind as well
-            except ProcessLookupError:
-                pass
             process.wait()
     return _entries(journal.read_bytes())
 
@@ -112,15 +116,15 @@ def _entries(data: bytes) -> list[Entry]:
     return entries
 
 
-def differences(expected: tuple[str, ...], found: list[Entry]) -> list[str]:
+def differences(package: Package, found: list[Entry]) -> list[str]:
     """What is not as expected, a phrase each.
 
-    An entry that nothing was expected of is one too many only where it is a part of something:
-    banners and hints that a package prints at their stream's priority are not listed.
+    Entries beyond those are a package's banners and hints, unless they are pieces of a traceback
+    or of something that shows progress.
     """
     wrong = []
     rest = list(found)
-    for line in expected:
+    for line in package.entries:
         priority, word = line.split(" ", 1)
         entry = next((entry for entry in rest if word in entry.text), None)
         if entry is None:
@@ -129,9 +133,13 @@ def differences(expected: tuple[str, ...], found: list[Entry]) -> list[str]:
         rest.remove(entry)
         if entry.priority != int(priority):
             wrong.append(f"“{word}” has {entry.priority}, not {priority}")
-    pieces = [entry for entry in rest if re.match(r"  File |\S*(Error|Exception):|\s+\^", entry.text)]
+    pieces = [
+        entry for entry in rest if re.match(r"  File |\S*(Error|Exception):|\s+\^", entry.text)
+    ]
     if pieces:
         wrong.append(f"a traceback is in {len(pieces) + 1} entries")
+    if package.kind == "shows progress" and rest:
+        wrong.append(f"{len(rest)} more entries")
     return wrong
 
 
@@ -149,17 +157,22 @@ def result_of(package: Package) -> tuple[str, str]:
             names = (package.name, *package.install)
             _uv("pip", "install", "--quiet", "--python", str(python), *names)
             listed = json.loads(_uv("pip", "list", "--python", str(python), "--format", "json"))
-            version = {_plain(each["name"]): each["version"] for each in listed}[_plain(package.name)]
+            version = {_plain(each["name"]): each["version"] for each in listed}[
+                _plain(package.name)
+            ]
         [site] = directory.glob("venv/lib/python*/site-packages")
         # As the role installs it: the package, and what Python reads when it starts.
         shutil.copytree(_HANDLER / "systemd_handler", site / "systemd_handler")
         shutil.copy(_HANDLER / "systemd_handler" / "startup.pth", site / "systemd_handler.pth")
         found = entries_of(python, package, directory)
     except subprocess.TimeoutExpired as error:
-        return "", f"`{' '.join(map(str, error.cmd[:3]))} …` did not end within {error.timeout:.0f} s"
+        return (
+            "",
+            f"`{' '.join(map(str, error.cmd[:3]))} …` did not end within {error.timeout:.0f} s",
+        )
     except subprocess.CalledProcessError as error:
         return "", f"cannot be installed: {error.stderr.strip().splitlines()[-1]}"
-    wrong = differences(package.entries, found)
+    wrong = differences(package, found)
     if not wrong:
         shutil.rmtree(directory)
         return version, "right"
@@ -194,7 +207,7 @@ def row_of(package: Package) -> str:
 def rows() -> dict[str, str]:
     """The rows that the page has, by the name of their package."""
     table = PAGE.read_text(encoding="utf-8").partition(_BEGIN)[2].partition(_END)[0]
-    lines = [line for line in table.splitlines()[2:] if line]
+    lines = [line for line in table.splitlines()[2:] if line.startswith("| ")]
     return {line.split(" | ")[0].removeprefix("| "): line for line in lines}
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import packages_table
 import pytest
-from packages_table import Entry, differences
+from lab import PROJECT
+from packages_table import Entry, Package, differences
 
 
 def test_the_page_has_a_row_for_each_package() -> None:
@@ -23,8 +27,27 @@ def test_the_page_has_a_row_for_each_package() -> None:
     ],
 )
 def test_a_result_says_what_is_not_as_expected(found: list[Entry], wrong: list[str]) -> None:
-    assert differences(("3 wrong",), found) == wrong
+    assert differences(Package("name", "", entries=("3 wrong",)), found) == wrong
 
 
 def test_a_second_entry_has_to_come_for_what_is_expected_twice() -> None:
-    assert differences(("3 a", "3 a"), [Entry(3, "a")]) == ["no entry with “a”"]
+    package = Package("name", "", entries=("3 a", "3 a"))
+    assert differences(package, [Entry(3, "a")]) == ["no entry with “a”"]
+
+
+def test_what_shows_progress_has_no_entry_more() -> None:
+    package = Package("name", "", kind="shows progress", entries=("4 100%",))
+    assert differences(package, [Entry(4, "50%"), Entry(4, "100%")]) == ["1 more entries"]
+
+
+@pytest.mark.parametrize(
+    "name", ["eliot", "logbook", "loguru", "rich", "structlog", "tqdm", "twisted"]
+)
+def test_what_a_package_writes_has_its_own_level(name: str, tmp_path: Path) -> None:
+    [package] = [package for package in packages_table.packages() if package.name == name]
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import sys; sys.path.append({str(PROJECT / 'roles/python_service/files')!r})\n"
+        "from systemd_handler import _auto; _auto.start()\n"
+    )
+    found = packages_table.entries_of(Path(sys.executable), package, tmp_path)
+    assert differences(package, found) == []

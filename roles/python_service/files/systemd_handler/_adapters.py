@@ -129,7 +129,7 @@ def _of_eliot(_destination: object, message: dict[str, Any]) -> int:
 
 
 def _of_span(_exporter: object, span: Any, _indent: object = 0) -> int:
-    return (span.level - 1) // 4 * 10  # of OpenTelemetry: 1 to 4 for TRACE, 5 to 8 for DEBUG, …
+    return int(span.level - 1) // 4 * 10  # of OpenTelemetry: 1 to 4 for TRACE, 5 to 8 for DEBUG, …
 
 
 def _of_cheroot(

@@ -8,6 +8,7 @@ outside of Python, in C or by a child process, are not seen here.
 
 from __future__ import annotations
 
+import atexit
 import io
 import logging
 import os
@@ -150,6 +151,12 @@ class Entries:
             text, half.text = half.text, ""
             self.write(None, text)
 
+    def finish(self) -> None:
+        """Write what nothing came in the place of before the program ends."""
+        half = self._half_line()
+        text, half.text = half.text, ""
+        self.try_to_write(None, text)
+
     def write(self, level: int | None, text: str) -> None:
         """Write *text* as one entry; without a *level*, blank lines and ends say nothing."""
         if not text.isascii():
@@ -272,6 +279,7 @@ def replace_streams() -> None:
             continue
         flush_whole(present, raw)
         stream = EntryStream(fd, level, f"<{name}>")
+        atexit.register(stream.entries.finish)
         if getattr(sys, f"__{name}__") is present:
             setattr(sys, f"__{name}__", stream)
         setattr(sys, name, stream)
