@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
+from systemd_handler import _adapters
 from systemd_handler._faults import log_fatal_signals
 from systemd_handler._hooks import log_uncaught_exceptions
 from systemd_handler._imported import when_imported
@@ -44,6 +45,7 @@ def start() -> None:
     replace_streams()
     when_imported("logging", _watch_handlers)
     when_imported("traceback", _keep_tracebacks_whole)
+    _adapters.start()
     if isinstance(sys.stderr, EntryStream):
         log_uncaught_exceptions(_write_to_stderr)
         introduce(2)

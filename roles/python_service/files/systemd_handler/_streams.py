@@ -8,6 +8,7 @@ outside of Python, in C or by a child process, are not seen here.
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import sys
@@ -117,6 +118,7 @@ class _HalfLine:
     def __init__(self, entries: Entries) -> None:
         self._entries = entries
         self.text = ""
+        self.drawn = False  # and flushed, as a bar that shows how far something is
 
     def __del__(self) -> None:
         if self.text:
@@ -154,24 +156,38 @@ class Entries:
             entry.add(self, text)
             return
         half = self._held.half
-        if half.text:
-            text = half.text + text
+        if half.text or half.drawn:
+            drawn_over = half.drawn and text[:1] == "\r"
+            text = text.lstrip("\r") if drawn_over else half.text + text
         if text[-1:] == "\n" or len(text) > _LONGEST_HALF:
-            half.text = ""
+            half.text, half.drawn = "", False
             self.write(None, text)
         else:
             half.text = text
 
     def flush(self) -> None:
-        """Write what this thread wrote since its last end of line."""
+        """Write what this thread wrote since its last end of line.
+
+        What begins with a carriage return waits for what comes in its place: a bar that shows
+        how far something is becomes an entry when it is done.
+        """
         entry = _entry()
         if entry is not None:
             entry.flush(self)
             return
         half = self._held.half
-        if half.text:
+        if half.drawn or half.text[:1] == "\r":
+            half.drawn, half.text = True, half.text.lstrip("\r")
+        elif half.text:
             text, half.text = half.text, ""
             self.write(None, text)
+
+    def finish(self) -> None:
+        """Write what nothing came in the place of before the program ends."""
+        half = self._held.half
+        if half.text:
+            text, half.text = half.text, ""
+            self.try_to_write(None, text)
 
     def write(self, level: int | None, text: str) -> None:
         """Write *text* as one entry; without a *level*, blank lines and ends say nothing."""
@@ -290,6 +306,7 @@ def replace_streams() -> None:
             continue
         flush_whole(present, raw)
         stream = EntryStream(fd, level, f"<{name}>")
+        atexit.register(stream.entries.finish)
         if getattr(sys, f"__{name}__") is present:
             setattr(sys, f"__{name}__", stream)
         setattr(sys, name, stream)
