@@ -16,8 +16,10 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,14 +75,18 @@ def _package(name: str, table: dict[str, Any]) -> Package:
 
 
 def entries_of(python: Path, package: Package, directory: Path) -> list[Entry]:
-    """Run the program with its output in what it takes for the journal's stream.
+    """Run the program with its output in what it takes for journald's stream.
 
     Raises `subprocess.TimeoutExpired` where it does not end.
     """
-    program, journal = directory / "program.py", directory / "journal"
+    program = directory / "program.py"
     program.write_text(package.program, encoding="utf-8")
-    with journal.open("ab") as stream:
-        status = os.fstat(stream.fileno())
+    journal, stream = socket.socketpair()  # as journald's is
+    status = os.fstat(stream.fileno())
+    received: list[bytes] = []
+    reader = threading.Thread(target=_receive, args=(journal, received), daemon=True)
+    reader.start()
+    with stream:
         process = subprocess.Popen(
             [python, program],
             cwd=directory,
@@ -92,8 +98,8 @@ def entries_of(python: Path, package: Package, directory: Path) -> list[Entry]:
                 "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}",
             },
             stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=stream,
+            stdout=stream.fileno(),
+            stderr=stream.fileno(),
             start_new_session=True,
         )
         try:
@@ -102,7 +108,15 @@ def entries_of(python: Path, package: Package, directory: Path) -> list[Entry]:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # what it left behind as well
             process.wait()
-    return _entries(journal.read_bytes())
+    reader.join(_RUN_LIMIT)
+    return _entries(b"".join(received))
+
+
+def _receive(journal: socket.socket, received: list[bytes]) -> None:
+    """Take what is sent until nobody can send any more."""
+    with journal:
+        while data := journal.recv(1 << 16):
+            received.append(data)
 
 
 def _entries(data: bytes) -> list[Entry]:
