@@ -51,6 +51,7 @@ def test_a_process_under_auto_loads_what_it_needs_and_no_more(journal: Journal) 
         "__future__",
         "_contextvars",
         "_socket",
+        "atexit",
         "contextvars",
         "errno",
         "faulthandler",
