@@ -189,6 +189,21 @@ def test_a_hook_of_the_programs_own_is_the_one_that_counts(entries: Entries) -> 
     assert entries(program) == [(6, "mine")]
 
 
+def test_a_hook_of_the_programs_own_may_call_pythons(entries: Entries) -> None:
+    program = (
+        "print(sys.excepthook is sys.__excepthook__)\n"
+        "def hook(*error):\n"
+        "    print('mine')\n"
+        "    sys.__excepthook__(*error)\n"
+        "sys.excepthook = hook\n"
+        "raise ValueError('wrong')"
+    )
+    same, mine, (priority, text) = entries(program)
+    assert (same, mine, priority) == ((6, "True"), (6, "mine"), 2)
+    assert text.startswith("Uncaught exception\nTraceback")
+    assert text.endswith("ValueError: wrong")
+
+
 def test_install_takes_over_what_nobody_catches(entries: Entries) -> None:
     program = (
         "import systemd_handler; systemd_handler.install(fmt='%(message)s')\n"

@@ -12,7 +12,7 @@ import sys
 
 from systemd_handler import _adapters
 from systemd_handler._faults import log_fatal_signals
-from systemd_handler._hooks import log_uncaught_exceptions
+from systemd_handler._hooks import PYTHONS_OWN, log_uncaught_exceptions
 from systemd_handler._imported import when_imported
 from systemd_handler._journald import introduce, under_journald
 from systemd_handler._streams import EntryStream, OneEntry, as_one_entry, replace_streams
@@ -47,7 +47,10 @@ def start() -> None:
     when_imported("traceback", _keep_tracebacks_whole)
     _adapters.start()
     if isinstance(sys.stderr, EntryStream):
+        pythons = sys.excepthook is PYTHONS_OWN
         log_uncaught_exceptions(_write_to_stderr)
+        if pythons:  # a hook of the program's own may call it by this name
+            sys.__excepthook__ = sys.excepthook
         introduce(2)
         log_fatal_signals()
 
@@ -72,7 +75,7 @@ def _write_to_stderr(level: int, what: str, info: ExceptionInfo) -> bool:
     if text is None:
         with entry:
             sys.__stderr__.write(f"{what}\n")
-            sys.__excepthook__(*info)  # type: ignore[arg-type]
+            PYTHONS_OWN(*info)  # type: ignore[arg-type]
         return True
     if sys.stderr is not None and not isinstance(sys.stderr, EntryStream):
         with entry:  # the program's own, which may keep a copy, and may lead to ours as well

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     Take = Callable[[int, str, ExceptionInfo], bool]
     _ExceptHook = Callable[[type[BaseException], BaseException, Union[TracebackType, None]], object]
 
+#: That of Python, whatever the name leads to later.
+PYTHONS_OWN = sys.__excepthook__
+
 _take: Take | None = None
 
 
@@ -66,7 +69,7 @@ def _main_hook(earlier: _ExceptHook) -> _ExceptHook:
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
         logged = _logged(CRITICAL, "Uncaught exception", (kind, error, trace))
-        if not logged or earlier is not sys.__excepthook__:
+        if not logged or earlier is not PYTHONS_OWN:
             with OneEntry(None):
                 earlier(kind, error, trace)
 
