@@ -6,7 +6,6 @@ library reference.
 
 from __future__ import annotations
 
-import _thread
 import sys
 
 from systemd_handler._imported import when_imported
@@ -86,8 +85,9 @@ def _thread_hook(
             f"Uncaught exception in thread {name}",
             (args.exc_type, args.exc_value, args.exc_traceback),
         )
-        # threading.__excepthook__ by the name that it has in Python 3.9 as well.
-        if not logged or earlier is not _thread._excepthook:  # noqa: SLF001
+        # Python's own has no name in common: threading.__excepthook__ is new in 3.10.
+        pythons = getattr(earlier, "__module__", None) in ("_thread", "threading")
+        if not logged or not pythons:
             with OneEntry(None):
                 earlier(args)
 
