@@ -92,6 +92,13 @@ def environment_with(**variables: str) -> dict[str, str]:
     return {**inherited, "PYTHONPATH": str(package), **variables}
 
 
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have children not tell what they reach: whatever measures that loads modules of its own."""
+    for name in [name for name in os.environ if name.startswith("COV")]:
+        monkeypatch.delenv(name)
+
+
 @pytest.fixture(name="environment_with")
 def _environment_with() -> Callable[..., dict[str, str]]:
     return environment_with

@@ -195,6 +195,7 @@ print(vars(typer.main).get("except_hook"))
     assert entries(program) == [(6, "as ever"), (6, "None")]
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_nothing_is_imported_that_the_program_does_not_import(entries: Entries) -> None:
     program = (
         "from systemd_handler import _adapters\n"

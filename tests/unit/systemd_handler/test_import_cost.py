@@ -36,6 +36,7 @@ def test_only_light_modules_are_imported(run_elsewhere: RunElsewhere) -> None:
     }
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_process_under_auto_loads_what_it_needs_and_no_more(journal: Journal) -> None:
     program = (
         "import sys\n"
@@ -59,6 +60,7 @@ def test_a_process_under_auto_loads_what_it_needs_and_no_more(journal: Journal) 
     }
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize(
     ("program", "loaded"),
     [("print()", False), ("import logging", True), ("import threading", True)],
