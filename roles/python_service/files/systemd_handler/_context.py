@@ -33,7 +33,8 @@ class context:  # noqa: N801 - used as a function is, as those of contextlib
 
     The fields are those of ``extra=``: in the text where a handler has an `ExtraFormatter`,
     fields of the entry where it is a `NativeHandler`. One inside another adds to it. They follow
-    `contextvars`: a task of asyncio has those of whoever made it, a thread begins with none.
+    `contextvars`: a task of asyncio has those of whoever made it; a thread begins with none, but
+    in free-threaded Python with those of whoever started it.
     """
 
     def __init__(self, **fields: object) -> None:
