@@ -56,6 +56,7 @@ def test_a_process_under_auto_loads_what_it_needs_and_no_more(journal: Journal) 
         "contextvars",
         "errno",
         "faulthandler",
+        "io",
         "select",
     }
 
