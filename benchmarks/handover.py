@@ -2,9 +2,9 @@
 
     handover.py --rounds N --data FILE HOST…
 
-Started by script/bench. On each host two clients ask at a steady rate, one by kept connections
-and one by a new one for each request, on the loopback device alone. Meanwhile every second
-release is a bad one: one that does not start, or one that answers 500.
+Started by script/bench. On each host three clients ask at a steady rate, on the loopback device
+alone: by kept connections, by a new one for each request, and by one whose request comes later, as
+over a network. Meanwhile every second release is a bad one: one that does not start, or answers 500.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ from typing import Any
 from hosts import Hosts
 from lab import PROJECT
 from lab.commands import LabError
-from lab.under_load import ANEW, KEPT, under_load
+from lab.under_load import ANEW, FAR, KEPT, under_load
 from lab.wheels import requirements
 
 HERE = Path(__file__).resolve().parent
 REPORT = HERE / "handover.md"
 #: The cases that are drawn.
 SHOWN = ("demo, handover", "demo, restarted behind its socket", "demo, restarted")
-#: Requests a second of each of the two clients.
+#: Whom a server answers, and the requests a second of each.
+CLIENTS = (ANEW, KEPT, FAR)
 RATE = 100
 #: Seconds for which nothing is done, each time.
 STILL = 2.0
@@ -119,7 +120,7 @@ class Case:
         good = 0
         self.server.write(self.source, good, None)
         self.deploy()
-        with under_load(self.host, self.port, RATE, ANEW, KEPT) as self.told:
+        with under_load(self.host, self.port, RATE, *CLIENTS) as self.told:
             for number in range(1, rounds + 1):
                 with self._noted("nothing"):
                     time.sleep(STILL)
@@ -336,10 +337,11 @@ def report(lines: list[str], rounds: int) -> str:
 # What upgrades do to those who ask meanwhile
 
 {rounds} upgrades of each case, every second one to a bad release, which does not start or answers 500;
-{today}, on {os.cpu_count()} cores for the server, its clients and Ansible. {2 * RATE} requests a second, half
-of them by kept connections. Milliseconds from when a request was due to its answer. Before each upgrade
-come {STILL:.0f} seconds in which nothing is done, and then a deploy that has nothing to change, which shows
-what Ansible alone takes of the same cores. Sent again are requests on a kept connection that the server
+{today}, on {os.cpu_count()} cores for the server, its clients and Ansible. {len(CLIENTS) * RATE} requests a
+second, a third by kept connections, a third by new ones, a third by new ones whose request comes 20 ms later,
+as over a network. Milliseconds from when a request was due to its answer, without those 20. Before each
+upgrade come {STILL:.0f} seconds in which nothing is done, and then a deploy that has nothing to change, which
+shows what Ansible alone takes of the same cores. Sent again are requests on a kept connection that the server
 had just closed. Memory is what the processes have resident, pages that they share counted for each; of one
 more upgrade, without requests. Made by `script/bench handover`.
 

@@ -338,9 +338,14 @@ def test_commands_beside_the_services_own_are_those_of_its_release(versioned: Ve
 
 
 def test_a_bad_release_whose_migration_ran_says_so(host: Host, versioned: Versioned) -> None:
-    """And one that has none does not."""
+    """And one that has none does not. That systemd reads its units anew meanwhile changes nothing."""
     database = f"/var/lib/{versioned.service.name}/database"
-    migration = {"Service": {"ExecStartPre": f"/bin/sh -c 'echo migrated >> {database}'"}}
+    migration = {
+        "Service": {
+            "ExecStartPre": f"/bin/sh -c 'echo migrated >> {database}'",
+            "ExecStopPost": "+/bin/systemctl daemon-reload",
+        }
+    }
     versioned.deploy("one").succeeded()
     (versioned.source / "main.py").write_text("raise SystemExit('did not work')\n")
     run = versioned.player.role(**versioned.variables(unit_options=migration))

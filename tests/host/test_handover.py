@@ -15,7 +15,7 @@ import pytest
 from lab import PROJECT
 from lab.commands import check
 from lab.deploys import Player, Run, Service, prefixed, role_task
-from lab.under_load import ANEW, KEPT, under_load
+from lab.under_load import ANEW, FAR, KEPT, under_load
 from lab.wheels import SERVICES, requirements
 from testinfra.host import Host
 
@@ -72,7 +72,7 @@ class Shop:
 
     def under_load(self) -> AbstractContextManager[list[dict[str, Any]]]:
         """Have requests sent meanwhile; afterwards the list has what came of them."""
-        return under_load(self.host.backend.name, PORT, RATE, ANEW, KEPT)
+        return under_load(self.host.backend.name, PORT, RATE, ANEW, KEPT, FAR)
 
     def left(self) -> list[str]:
         """What is there of units that are to be there for a moment alone."""
@@ -88,12 +88,17 @@ def shop(host: Host, player: Player, tmp_path: Path) -> Iterator[Shop]:
     player.role(name="shop", state="absent", remove_data=True).succeeded()
 
 
-def releases(told: list[dict[str, Any]]) -> set[str]:
-    """The releases that answered; every request was answered."""
+def answers(told: list[dict[str, Any]]) -> set[str]:
+    """What was answered; every request was."""
     requests = [request for one in told for request in one["requests"]]
     assert len(requests) > 100
     assert [request for request in requests if request[3] is None] == []
-    return {json.loads(request[3])["release"] for request in requests}
+    return {str(request[3]) for request in requests}
+
+
+def releases(told: list[dict[str, Any]]) -> set[str]:
+    """The releases that answered; every request was answered."""
+    return {json.loads(answer)["release"] for answer in answers(told)}
 
 
 def test_upgrades_under_load_fail_no_request(shop: Shop) -> None:
@@ -225,7 +230,7 @@ while (head := file.read(2))[0] & 15 == 1:
 @pytest.mark.parametrize(
     ("server", "ask"), [*((server, ASK) for server in SERVERS), ("hypercorn", ASK_WEBSOCKET)]
 )
-def test_an_answer_that_takes_long_is_finished_by_the_old_release(
+def test_an_answer_that_takes_long_is_finished_by_the_old_release_and_others_by_either(
     host: Host, player: Player, tmp_path: Path, server: str, ask: str
 ) -> None:
     text = (SERVICES / "streams.py").read_text()
@@ -245,7 +250,9 @@ def test_an_answer_that_takes_long_is_finished_by_the_old_release(
     assert client.stdout
     assert client.stdout.readline() == "0\n"
     Path(given["src"]).write_text(text.replace('"one"', '"two"'))
-    player.role(**given).succeeded()
+    with under_load(host.backend.name, 8481, RATE, ANEW, KEPT, FAR) as others:
+        player.role(**given).succeeded()
     told, _ = client.communicate()
     assert told.split() == [str(number) for number in range(1, 40)]
+    assert answers(others) == {"one", "two"}
     player.role(name="streams", state="absent", remove_data=True).succeeded()

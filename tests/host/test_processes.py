@@ -82,8 +82,13 @@ class Whole:
 
     def release(self, unit: str) -> str:
         """Id of the release that a unit's main process was started from."""
-        words = self.host.check_output(f"tr '\\0' '\\n' < /proc/{self.pid(unit)}/environ")
-        return str(re.findall(r"^PYTHON_SERVICE_RELEASE=(\w+)$", words, re.MULTILINE)[0])
+
+        def told() -> list[str]:
+            words = self.host.check_output(f"tr '\\0' '\\n' < /proc/{self.pid(unit)}/environ")
+            return re.findall(r"^PYTHON_SERVICE_RELEASE=(\w+)$", words, re.MULTILINE)
+
+        # Until it is executed, the process is still systemd's own.
+        return str(Service(self.host, "demo").eventually(told)[0])
 
     def eventually(self, holds: Callable[[], Any]) -> None:
         Service(self.host, "demo").eventually(holds)

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 _PROGRAM = Path(__file__).with_name("load.py").read_text(encoding="utf-8")
-#: What `load.py` is told for a client that makes a connection for each request, and one that keeps them.
+#: What `load.py` is told for a client that makes a connection for each request, one that keeps them, and one
+#: that is not near.
 ANEW: tuple[str, ...] = ()
 KEPT = ("--keep",)
+FAR = ("--far",)
 
 
 @contextmanager

@@ -84,6 +84,10 @@ def turns_during_lines(pair: Pair) -> Iterator[Callable[[], int]]:
     sys.setswitchinterval(before)
 
 
+@pytest.mark.skipif(
+    not getattr(sys, "_is_gil_enabled", lambda: True)(),
+    reason="free-threaded Python has no GIL to keep: others always run",
+)
 def test_no_other_thread_runs_while_one_of_several_writes(
     turns_during_lines: Callable[[], int], in_another_thread: InAnotherThread
 ) -> None:

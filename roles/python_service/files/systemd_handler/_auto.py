@@ -39,6 +39,8 @@ def start() -> None:
         from systemd_handler import _ready
 
         _ready.start()
+    for name in ("uvicorn.server", "hypercorn.asyncio.worker_context"):
+        when_imported(name, _drain)
     if not (under_journald(1) or under_journald(2)):
         return
     _started = True
@@ -53,6 +55,12 @@ def start() -> None:
             sys.__excepthook__ = sys.excepthook
         introduce(2)
         log_fatal_signals()
+
+
+def _drain(server: ModuleType) -> None:
+    from systemd_handler import _draining
+
+    _draining.watch(server)
 
 
 def _watch_handlers(_logging: ModuleType) -> None:

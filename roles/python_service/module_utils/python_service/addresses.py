@@ -7,6 +7,7 @@ from __future__ import annotations
 import ipaddress
 import posixpath
 import re
+import urllib.parse
 from typing import NamedTuple
 
 #: The kernel's limit for the address of a Unix socket: unix(7).
@@ -33,6 +34,19 @@ class Address(NamedTuple):
 
     def _covers(self, other: Address) -> bool:
         return self.host in ("", "::") or (self.host == "0.0.0.0" and ":" not in other.host)  # noqa: S104
+
+
+#: What stands for this host in a URL.
+_LOCAL = ("127.0.0.1", "::1", "localhost")
+
+
+def address_of(url: str) -> Address:
+    """The address that an ``http`` or ``https`` URL is asked at."""
+    parts = urllib.parse.urlsplit(url)
+    host = parts.hostname or ""
+    return Address(
+        "" if host in _LOCAL else host, parts.port or (443 if parts.scheme == "https" else 80)
+    )
 
 
 def parse_address(text: str) -> Address:

@@ -13,6 +13,7 @@ from typing import Any
 
 import jinja2
 
+from ..addresses import address_of, parse_address
 from ..model import SECRET_ENVIRONMENT
 from .commands import located, with_program
 from .hardening import protection, socket_protection
@@ -86,9 +87,19 @@ def socket_unit(settings: Settings, process: ProcessSettings) -> str:
         addresses=process.listen,
         user=settings.user,
         group=settings.group,
+        clients_speak_first=_speaks_http(process),
         protection=socket_protection(process),
         options=_options(process, ["Socket"]),
     )
+
+
+def _speaks_http(process: ProcessSettings) -> bool:
+    """Whether the health check tells that all addresses of a process are a web server's."""
+    health = process.health
+    if health is None or not health.url or health.socket:
+        return False
+    asked = address_of(health.url)
+    return {parse_address(address).port for address in process.listen} == {asked.port}
 
 
 def timer_unit(settings: Settings, process: ProcessSettings) -> str:

@@ -14,7 +14,7 @@ import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ..addresses import Address, addresses_of
+from ..addresses import Address, address_of, addresses_of
 from ..layout import DROP_IN, STAND_IN, TRIAL, TRIAL_SOCKET, UNIT_MARK
 from ..model import Health, Process, Release
 
@@ -31,7 +31,6 @@ OOMScoreAdjust=1000
 _LISTENS_ELSEWHERE = re.compile(r"^(Listen(?!Stream=)\w+)=", re.MULTILINE)
 #: Lines of a socket's unit that are its own alone: what it is found by, and what it triggers.
 _ITS_OWN = re.compile(r"^(ListenStream|Symlinks|Service)=.*\n", re.MULTILINE)
-_LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
 def stem(unit: str) -> str:
@@ -119,14 +118,11 @@ def _asked_there(health: Health, places: Mapping[Address, Address]) -> Health | 
     if health.socket:
         there = places.get(Address(path=health.socket))
         return replace(health, socket=there.path) if there else None
-    parts = urllib.parse.urlsplit(health.url)
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    asked = Address("" if host in _LOCAL else host, port)
+    parts, asked = urllib.parse.urlsplit(health.url), address_of(health.url)
     for own, there in places.items():
         if own.port and own.meets(asked):
             written = _written(there)
-            host_and_port = f"localhost:{there.port}" if host == "localhost" else written
+            host_and_port = f"localhost:{there.port}" if parts.hostname == "localhost" else written
             return replace(
                 health,
                 url=urllib.parse.urlunsplit(parts._replace(netloc=host_and_port)),

@@ -116,8 +116,15 @@ class Systemd:
         """Whether a command of ``ExecStartPre=`` ran when one of the units was last started."""
         if not units:
             return False
-        shown = run(["systemctl", "show", "--property", "ExecStartPre", *units]).stdout
-        return bool(re.search(r" ; pid=[1-9]\d* ; ", shown))
+        names = "ExecStartPre,ExecMainStartTimestampMonotonic"
+        shown = run(["systemctl", "show", "--property", names, *units]).stdout
+        return any(
+            re.search(r"^ExecStartPre=.* ; pid=[1-9]\d* ; ", one, re.MULTILINE)
+            # What ran is forgotten when units are read anew; when the program was started is not.
+            or re.search(r"^ExecMainStartTimestampMonotonic=[1-9]", one, re.MULTILINE)
+            for one in shown.split("\n\n")
+            if re.search("^ExecStartPre={", one, re.MULTILINE)
+        )
 
     def release_of(self, unit: str, status: Mapping[str, str]) -> str | None:
         """Id of the release that the unit's invocation was started with, or None.
