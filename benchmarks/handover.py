@@ -37,9 +37,9 @@ REPORT = HERE / "handover.md"
 SHOWN = ("demo, handover", "demo, restarted behind its socket", "demo, restarted")
 #: Whom a server answers, and the requests a second of each.
 CLIENTS = (ANEW, KEPT, FAR)
-RATE = 100
+RATE = 66
 #: Seconds for which nothing is done, each time.
-STILL = 2.0
+STILL = 6.0
 _PORTS = iter(range(8200, 8300))
 
 

@@ -80,3 +80,12 @@ def test_root_is_asked_for_by_the_word_that_gives_it(monkeypatch: pytest.MonkeyP
         module.require_root()
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     module.require_root()
+
+
+def test_it_leaves_the_processor_to_what_serves() -> None:
+    def work(_given: Mapping[str, Any], _check: bool) -> dict[str, Any]:
+        return {"nice": os.getpriority(os.PRIO_PROCESS, 0)}
+
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    assert told(work).told["nice"] == max(before, 10)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
