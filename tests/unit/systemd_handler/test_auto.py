@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from systemd_handler._escape import unescape
-from systemd_handler._pieces import Joiner
+from systemd_handler._journald import loss
+from systemd_handler._pieces import Joiner, cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -409,6 +410,56 @@ def came(end=journald): os.write(kept, end.recv(1 << 16) + b"--\\n")
                 "log.error('c'); came()"
             ),
             "<3>a\n<3>b\n--\n",
+        ),
+        (
+            "with open(os.dup(kept), 'w') as own: handler.setStream(own); log.error('a')\ncame",
+            "a\n",
+        ),
+        (
+            (
+                "def told(*_): os.write(kept, b'told\\n')\n"
+                "handler.flush = told; log.error('a'); del handler.flush\n"
+                "handler.emit = told; log.error('b'); del handler.emit\n"
+                "class Flushes(logging.StreamHandler): flush = told\n"
+                "log.handlers = [Flushes(sys.stdout)]; log.error('c')\n"
+                "class Formats(logging.StreamHandler):\n"
+                "    def format(self, record): return 'put'\n"
+                "log.handlers = [Formats(sys.stdout)]; log.error('d'); came()"
+            ),
+            "told\ntold\ntold\n<3>a\n<3>c\n<3>put\n--\n",
+        ),
+        (
+            (
+                "log.error('a'); sys.stdout.close(); sys.stdout.entries.sure_until = 0\n"
+                "logging.raiseExceptions = False; log.error('b'); came()"
+            ),
+            "<3>a\n--\n",
+        ),
+        (
+            (
+                "class Recurses(logging.Formatter):\n"
+                "    def format(self, record): raise RecursionError\n"
+                "handler.setFormatter(Recurses())\n"
+                "try: log.error('a')\n"
+                "except RecursionError: handler.formatter = None; log.error('b'); came()"
+            ),
+            "<3>b\n--\n",
+        ),
+        (
+            "log.error('a'); log.error('x' * 50_000); came()",
+            "<3>a\n" + "".join(f"<3>{piece.decode()}\n" for piece in cut(b"x" * 50_000)) + "--\n",
+        ),
+        (
+            "log.error('a'); sys.stdout.entries.lines._lost = 2; log.error('b'); came()",
+            f"<3>a\n<4>{loss(2)}\n<3>b\n--\n",
+        ),
+        (
+            (
+                "other = logging.makeLogRecord({'msg': 'other', 'levelno': 20})\n"
+                "handler.addFilter(lambda record: other); log.error('a'); came()"
+            ),
+            # What a filter gives in the place of a record counts from Python 3.12 on.
+            "<6>other\n--\n" if sys.version_info >= (3, 12) else "<3>a\n--\n",
         ),
     ],
 )

@@ -65,6 +65,7 @@ def _handle_as_one_entry(self: logging.Handler, record: logging.LogRecord) -> An
             if stream.closed:
                 stream.write(text)  # raises what all text streams raise
             entries.write(record.levelno, text + terminator)
+            entries.trust()
     except RecursionError:  # as in logging: handling it would only recurse again
         raise
     except Exception:

@@ -156,9 +156,10 @@ class Entries:
             entry.add(self, text)
             return
         half = self._held.half
-        if half.text or half.drawn:
-            drawn_over = half.drawn and text[:1] == "\r"
-            text = text.lstrip("\r") if drawn_over else half.text + text
+        if half.drawn:
+            text = text.lstrip("\r") if text[:1] == "\r" else half.text + text
+        elif half.text:
+            text = half.text + text
         if text[-1:] == "\n" or len(text) > _LONGEST_HALF:
             half.text, half.drawn = "", False
             self.write(None, text)
@@ -204,6 +205,10 @@ class Entries:
         elif not text.isspace():
             self.lines.write(self._level, text.rstrip(" \t\r\n"))
 
+    def trust(self) -> None:
+        """Let nobody look again for a moment where the descriptor leads to, if it is to journald."""
+        self.sure_until = monotonic() + _SURE_FOR if self._known[1] else 0.0
+
     def try_to_write(self, level: int | None, text: str) -> None:
         """Write as `write` does, where nobody could take an error."""
         try:
@@ -216,7 +221,6 @@ class Entries:
         known = self._known  # one assignment: other threads write as well
         if identity != known[0]:
             self._known = known = (identity, under_journald(self._fd))
-        self.sure_until = monotonic() + _SURE_FOR if known[1] else 0.0
         return known[1]
 
 
@@ -256,11 +260,12 @@ class EntryStream(io.TextIOWrapper):
             errors="backslashreplace",
             write_through=True,
         )
+        self._put = self.entries.put
         self.mode = "w"  # type: ignore[misc] # as Python sets it on its own
 
     def write(self, text: str) -> int:
         if type(text) is str and not self.closed:
-            self.entries.put(text)
+            self._put(text)
             return len(text)
         if self.closed or not isinstance(text, str):
             return super().write(text)  # raises what all text streams raise
