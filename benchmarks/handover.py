@@ -88,6 +88,9 @@ SERVERS = {
         (_APP, ("= 200", "= 500")),
         requirements(),
     ),
+    "waitress": Server(
+        "python serve_waitress.py", "wsgi.py", (_APP, ("200 OK", "500 Bad")), requirements()
+    ),
     "hypercorn": Server(
         "hypercorn --bind fd://3 asgi:app", "asgi.py", (_APP, ("= 200", "= 500")), requirements()
     ),
@@ -317,8 +320,9 @@ def main() -> None:
                 print(lines[-1], flush=True)
                 title = case.title.strip("*")
                 shown.setdefault(title, (title, case.told, case.times["good"][0]))
-    REPORT.write_text(report(lines, given.rounds))
-    given.data.write_text(json.dumps([shown[title] for title in SHOWN]))
+                # What there is counts also where it is ended before its end.
+                REPORT.write_text(report(lines, given.rounds))
+                given.data.write_text(json.dumps([shown[name] for name in SHOWN if name in shown]))
     print(REPORT.read_text())
 
 
