@@ -223,3 +223,26 @@ def test_options_come_last_in_their_section() -> None:
     ]
     assert sections["Install"][-1] == ("Alias", "x.service")
     assert values(made, "PrivateTmp") == ["yes", "no"]
+
+
+@pytest.mark.parametrize(
+    ("listen", "health", "expected"),
+    [
+        (["127.0.0.1:8000"], {"url": "http://127.0.0.1:8000/"}, ["1s"]),
+        (["127.0.0.1:8000", "[::1]:8000"], {"url": "http://localhost:8000/"}, ["1s"]),
+        (["80"], {"url": "http://shop.example/"}, ["1s"]),
+        (["443"], {"url": "https://shop.example/"}, ["1s"]),
+        # On one of these a server may speak first.
+        (["8000", "2525"], {"url": "http://127.0.0.1:8000/"}, []),
+        (["8000"], {"url": "http://127.0.0.1:9000/"}, []),
+        (["8000"], {"command": "python -c pass"}, []),
+        (["8000"], {}, []),
+        (["/run/demo.sock"], {"url": "http://localhost/", "socket": "/run/demo.sock"}, []),
+        (["8000", "/run/demo.sock"], {"url": "http://127.0.0.1:8000/"}, []),
+    ],
+)
+def test_a_connection_comes_with_its_request_where_clients_are_known_to_speak_first(
+    listen: list[str], health: dict[str, Any], expected: list[str]
+) -> None:
+    text = release(listen=listen, health=health).units["demo.socket"]
+    assert values(text, "DeferAcceptSec") == expected

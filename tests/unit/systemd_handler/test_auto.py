@@ -412,7 +412,7 @@ def came(end=journald): os.write(kept, end.recv(1 << 16) + b"--\\n")
             "<3>a\n<3>b\n--\n",
         ),
         (
-            "with open(os.dup(kept), 'w') as own: handler.setStream(own); log.error('a')\ncame",
+            "with open(os.dup(kept), 'w') as own: handler.setStream(own); log.error('a')",
             "a\n",
         ),
         (
