@@ -60,7 +60,7 @@ def up(image: str, started: float) -> None:
 
 Try next:
   {sudo}docker exec {NAME} journalctl -u demo -p err          {faint("# errors alone")}
-  {sudo}docker exec {NAME} systemctl kill -s KILL demo        {faint("# it is back after two seconds")}
+  {sudo}docker exec {NAME} systemctl kill -s KILL demo        {faint("# it is back after a second")}
   {sudo}.venv/bin/ansible-playbook -i .cache/demo/inventory.yml playbooks/deploy.yml   {faint("# changed=0")}
 
 Remove it all with script/demo --down""")
