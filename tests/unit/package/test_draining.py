@@ -69,17 +69,102 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("server", [UVICORN, HYPERCORN], ids=["uvicorn", "hypercorn"])
-def test_a_request_that_comes_after_its_connection_is_answered(server: str) -> None:
+WAITRESS = """
+from systemd_handler import _auto; _auto.start()
+import os, signal, socket, sys, threading
+import waitress, waitress.server
+
+arrived, ends = threading.Event(), threading.Event()
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        arrived.set()
+        ends.wait()
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+
+listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
+addresses = [one.getsockname() for one in listeners]
+server = waitress.create_server(app, sockets=listeners)
+every = list(server.map.values()) if len(listeners) > 1 else [server]
+servers = [one for one in every if isinstance(one, waitress.server.BaseWSGIServer)]
+
+def connect(path=None):
+    before = sum(len(one.active_channels) for one in servers)
+    client = socket.create_connection(addresses[-1])
+    while sum(len(one.active_channels) for one in servers) == before:
+        pass
+    if path:
+        client.sendall(f"GET {path} HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n".encode())
+    return client
+
+def answer(client):
+    text = ""
+    while not text.endswith("ok"):
+        text += client.recv(9999).decode()
+    return text.split()[1]
+
+def ask():
+    kept = connect("/")
+    print("kept:", answer(kept))
+    slow = connect("/slow")
+    arrived.wait()
+    new = connect()
+    os.kill(os.getpid(), signal.SIGTERM)
+    while any(one.accepting for one in servers):
+        pass
+    new.sendall(b"GET / HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
+    print("new:", answer(new))
+    print("kept and idle:", kept.recv(9))
+    ends.set()
+    print("slow:", answer(slow))
+
+asking = threading.Thread(target=ask)
+asking.start()
+server.run()
+asking.join()
+print("ended")
+"""
+WAITRESS_TOLD = """kept: 200
+new: 200
+kept and idle: b''
+slow: 200
+ended
+"""
+
+
+def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     package = PROJECT / "roles" / "python_service" / "files"
-    result = subprocess.run(
-        [sys.executable, "-c", BEGIN + server + END],
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
         env={**os.environ, "PYTHONPATH": str(package)},
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
+
+
+@pytest.mark.parametrize("server", [UVICORN, HYPERCORN], ids=["uvicorn", "hypercorn"])
+def test_a_request_that_comes_after_its_connection_is_answered(server: str) -> None:
+    result = _run(BEGIN + server + END)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("HTTP/1.1 200")
     assert result.stdout.endswith("ok\n")
+
+
+@pytest.mark.parametrize("sockets", ["1", "2"])
+def test_waitress_drains_at_sigterm(sockets: str) -> None:
+    result = _run(WAITRESS, sockets)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == WAITRESS_TOLD
+
+
+def test_a_program_that_has_a_handler_for_sigterm_keeps_it() -> None:
+    own = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))\n"
+    ends = "lambda: [answer(connect('/')), os.kill(os.getpid(), signal.SIGTERM)]"
+    result = _run(
+        WAITRESS.replace("asking = ", f"{own}asking = ").replace("target=ask", f"target={ends}"),
+        "1",
+    )
+    assert (result.returncode, result.stdout) == (0, "ended\n"), result.stderr

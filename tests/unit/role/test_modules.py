@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,9 +86,24 @@ def test_root_is_asked_for_by_the_word_that_gives_it(monkeypatch: pytest.MonkeyP
 
 
 def test_it_leaves_the_processor_to_what_serves() -> None:
-    def work(_given: Mapping[str, Any], _check: bool) -> dict[str, Any]:
-        return {"nice": os.getpriority(os.PRIO_PROCESS, 0)}
+    group = Path("/proc/self/autogroup")
 
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    assert told(work).told["nice"] == max(before, 10)
-    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+    def nice() -> list[int | str]:
+        """Among the processes of the session, and of the session among all."""
+        grouped = [group.read_text().split()[-1]] if group.exists() else []
+        return [os.getpriority(os.PRIO_PROCESS, 0), *grouped]
+
+    def work(_given: Mapping[str, Any], _check: bool) -> dict[str, Any]:
+        return {"nice": nice()}
+
+    def see(seen: Connection) -> None:
+        os.setsid()  # other tests are in the session of this one
+        seen.send([nice(), told(work).told["nice"], nice()])
+
+    reads, writes = multiprocessing.Pipe(duplex=False)
+    child = multiprocessing.get_context("fork").Process(target=see, args=[writes])
+    child.start()
+    before, meanwhile, after = reads.recv()
+    child.join()
+    assert meanwhile == [max(before[0], 10), *("10" for _ in before[1:])]
+    assert after == before

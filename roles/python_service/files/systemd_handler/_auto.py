@@ -35,15 +35,15 @@ def start() -> None:
     global _started
     if _started:
         return
+    _started = True
     if os.environ.get("NOTIFY_SOCKET"):
         from systemd_handler import _ready
 
         _ready.start()
-    for name in ("uvicorn.server", "hypercorn.asyncio.worker_context"):
+    for name in ("uvicorn.server", "hypercorn.asyncio.worker_context", "waitress.server"):
         when_imported(name, _drain)
     if not (under_journald(1) or under_journald(2)):
         return
-    _started = True
     replace_streams()
     when_imported("logging", _watch_handlers)
     when_imported("traceback", _keep_tracebacks_whole)

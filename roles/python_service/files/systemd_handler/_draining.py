@@ -1,13 +1,14 @@
-"""Has uvicorn and hypercorn answer what they have accepted before they end.
+"""Has servers answer what they have accepted before they end.
 
-When they are told to end, they close the connections on which no request is under way. Among
-them is one that was just accepted, whose request they have not read yet: it would get no answer.
+When uvicorn and hypercorn are told to end, they close the connections on which no request is
+under way. Among them is one that was just accepted, whose request they have not read yet: it would
+get no answer. waitress does not know of SIGTERM, which ends it with all that it is at work on.
 """
 
 from __future__ import annotations
 
-import asyncio
 import functools
+import time
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def watch(module: ModuleType) -> None:
 
 
 async def _moment() -> None:
+    import asyncio  # a server that waits here has loaded it
+
     for _ in range(_TURNS):
         await asyncio.sleep(_MOMENT / _TURNS)
 
@@ -60,7 +63,68 @@ def _watch_hypercorn(module: ModuleType) -> None:
     module.WorkerContext.__init__ = initialize_and_delay
 
 
+def _watch_waitress(module: ModuleType) -> None:
+    """Have SIGTERM drain the server, where the program has no handler for it."""
+    for kind in (module.BaseWSGIServer, module.MultiSocketServer):
+        kind.run = _until_drained(module, kind.run)
+
+
+def _until_drained(module: ModuleType, run: Any) -> Any:
+    @functools.wraps(run)
+    def run_until_drained(self: Any) -> None:
+        import signal
+        import threading
+
+        own = signal.getsignal(signal.SIGTERM)
+        if own is not signal.SIG_DFL or threading.current_thread() is not threading.main_thread():
+            run(self)
+            return
+        # The server on one socket has its map of what it polls by another name.
+        polled = self.map if isinstance(self, module.MultiSocketServer) else self._map
+        told = _told(module, polled, self.adj)
+        signal.signal(signal.SIGTERM, lambda *_: told.pull_trigger())
+        try:
+            run(self)
+        finally:
+            signal.signal(signal.SIGTERM, own)
+            told.close()
+
+    return run_until_drained
+
+
+def _told(module: ModuleType, polled: dict[int, Any], adjustments: Any) -> Any:
+    """Return what has the server drain when its trigger is pulled, in the turns of the server's loop."""
+
+    class Told(module.trigger.trigger):  # type: ignore[misc, name-defined]
+        def handle_read(self) -> None:
+            self.del_channel()
+            for one in list(polled.values()):
+                if one.accepting:
+                    module.wasyncore.dispatcher.close(one)
+            closes = time.monotonic() + _MOMENT
+            while time.monotonic() < closes or any(map(is_busy, polled.values())):
+                module.wasyncore.loop(
+                    _MOMENT / _TURNS, adjustments.asyncore_use_poll, polled, count=1
+                )
+                if time.monotonic() >= closes:
+                    for one in filter(is_idle, list(polled.values())):
+                        one.handle_close()
+            raise SystemExit
+
+    def is_busy(one: Any) -> bool:
+        return is_channel(one) and bool(one.requests or one.request or one.total_outbufs_len)
+
+    def is_idle(one: Any) -> bool:
+        return is_channel(one) and not is_busy(one)
+
+    def is_channel(one: Any) -> bool:
+        return isinstance(one, module.HTTPChannel)
+
+    return Told(polled)
+
+
 _SERVERS = {
     "uvicorn.server": _watch_uvicorn,
     "hypercorn.asyncio.worker_context": _watch_hypercorn,
+    "waitress.server": _watch_waitress,
 }

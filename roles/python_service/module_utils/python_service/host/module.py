@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -21,6 +22,8 @@ Work = Callable[[Mapping[str, Any], bool], "dict[str, Any]"]
 
 #: How nice a module is: setpriority(2). Where all want the processor, it gets a tenth of what one of them gets.
 _NICE = 10
+#: sched(7), "The autogroup feature".
+_AUTOGROUP = Path("/proc/self/autogroup")
 
 #: Options of a module that looks at, or makes, the deploy of a release.
 DEPLOY_OPTIONS: dict[str, Any] = {
@@ -69,13 +72,31 @@ def run_module(module: AnsibleModule, work: Work) -> None:
 @contextlib.contextmanager
 def _giving_way() -> Iterator[None]:
     """What is done meanwhile, by other processes too, leaves the processor to those that serve."""
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    os.setpriority(os.PRIO_PROCESS, 0, max(before, _NICE))
+    before, group = os.getpriority(os.PRIO_PROCESS, 0), _nice_of_group()
+    _be_nice(max(before, _NICE), group if group is None else max(group, _NICE))
     try:
         yield
     finally:
         with contextlib.suppress(PermissionError):  # it takes CAP_SYS_NICE
-            os.setpriority(os.PRIO_PROCESS, 0, before)
+            _be_nice(before, group)
+
+
+def _nice_of_group() -> int | None:
+    """The nice value of this session among all sessions, or None where the kernel does not group by them."""
+    try:
+        return int(_AUTOGROUP.read_text().split()[-1])  # of "/autogroup-25 nice 0"
+    except OSError:
+        return None
+
+
+def _be_nice(value: int, group: int | None) -> None:
+    """Set the nice value, and that of the session: a value counts among the processes of one session alone."""
+    if group is not None:
+        with contextlib.suppress(
+            OSError
+        ):  # not allowed in every container, and not ten times a second
+            _AUTOGROUP.write_text(str(group))
+    os.setpriority(os.PRIO_PROCESS, 0, value)
 
 
 def _warn(module: AnsibleModule, facts: dict[str, Any]) -> None:
