@@ -579,10 +579,10 @@ def test_a_stream_that_is_closed_ends_nothing(entries: Entries) -> None:
 
 def test_streams_behave_as_text_streams_do(entries: Entries) -> None:
     program = """
-import io
+import io, os
 def error_of(call, *given):
     try: call(*given)
-    except Exception as error: return type(error).__name__
+    except Exception as error: return f"{type(error).__name__}: {error}"
 found = [isinstance(sys.stdout, io.TextIOBase), sys.stdout.fileno(), sys.stdout.name,
     sys.stdout.encoding, sys.stdout.isatty(), sys.stdout.writable(), sys.stdout.mode,
     error_of(sys.stdout.write, b"bytes"), sys.stdout.write("four"), sys.stdout is sys.__stdout__]
@@ -592,13 +592,25 @@ print(*found, "ü")
 sys.stdout.writelines(["a\\n", "b\\n"])
 sys.stdout.close()
 print(error_of(sys.stdout.write, "x"), file=sys.stderr)
+layer, stream = sys.stderr.detach(), sys.stderr
+layer.write(f"detached: {error_of(stream.write, 'x')}\\n".encode())
+layer.close()
+os.write(2, f"<4>{error_of(layer.write, b'x')}\\n".encode())
 """
     assert entries(program) == [
         (6, "four"),
-        (6, "True 1 <stdout> utf-8 False True w TypeError 4 True ü"),
+        (
+            6,
+            (
+                "True 1 <stdout> utf-8 False True w "
+                "TypeError: write() argument must be str, not bytes 4 True ü"
+            ),
+        ),
         (6, "a"),
         (6, "b"),
-        (4, "ValueError"),
+        (4, "ValueError: I/O operation on closed file."),
+        (4, "detached: ValueError: underlying buffer has been detached"),
+        (4, "ValueError: I/O operation on closed file."),
     ]
 
 

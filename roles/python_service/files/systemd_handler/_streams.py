@@ -144,17 +144,25 @@ class Entries:
         self.plain = io.FileIO(fd, "w", closefd=False)
         self.lines = JournalLines(self.plain)
         self._level = level
+        self.closed = False
         self._known: tuple[object, bool] = (None, False)
         # Until when nobody need look again whether another socket has the descriptor.
         self.sure_until = 0.0
         self._held = _Held(self)
 
-    def put(self, text: str) -> None:
-        """Take *text*, which is an entry when it ends a line, alone or with what follows."""
+    def put(self, text: str) -> int:
+        """Take *text*, which is an entry when it ends a line, alone or with what follows.
+
+        Returns how many characters it has. Raises what a text stream raises: `ValueError` when
+        it is closed, and `TypeError` where *text* is none.
+        """
+        if self.closed or type(text) is not str:
+            return self._put_unusual(text)
+        count = len(text)
         entry = _present.get()  # as _entry() does, without the call
         if entry is not None and entry.owner == get_ident():
             entry.add(self, text)
-            return
+            return count
         half = self._held.half
         if half.drawn:
             text = text.lstrip("\r") if text[:1] == "\r" else half.text + text
@@ -165,6 +173,18 @@ class Entries:
             self.write(None, text)
         else:
             half.text = text
+        return count
+
+    def _put_unusual(self, text: object) -> int:
+        if self.closed:
+            raise ValueError("I/O operation on closed file.")
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        level, text = _level_of(text), str.__str__(text)
+        if level is None:
+            return self.put(text)
+        with OneEntry(level):
+            return self.put(text)
 
     def flush(self) -> None:
         """Write what this thread wrote since its last end of line.
@@ -248,6 +268,10 @@ class _EntryFile(io.FileIO):
         super().flush()
         self._entries.flush()
 
+    def close(self) -> None:
+        self._entries.closed = True
+        super().close()
+
 
 class EntryStream(io.TextIOWrapper):
     """A text stream that makes an entry of what each call of `write` ends with a newline."""
@@ -260,22 +284,13 @@ class EntryStream(io.TextIOWrapper):
             errors="backslashreplace",
             write_through=True,
         )
-        self._put = self.entries.put
+        # print() calls it twice for a line. As a method it would be one call more, each time.
+        self.write = self.entries.put  # type: ignore[method-assign]
         self.mode = "w"  # type: ignore[misc] # as Python sets it on its own
 
-    def write(self, text: str) -> int:
-        if type(text) is str and not self.closed:
-            self._put(text)
-            return len(text)
-        if self.closed or not isinstance(text, str):
-            return super().write(text)  # raises what all text streams raise
-        level = _level_of(text)
-        if level is None:
-            self.entries.put(text)
-        else:
-            with OneEntry(level):
-                self.entries.put(text)
-        return len(text)
+    def detach(self) -> Any:
+        self.__dict__.pop("write", None)  # from here on it raises what a detached stream raises
+        return super().detach()
 
     def flush(self) -> None:
         if not self.closed:
