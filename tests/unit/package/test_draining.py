@@ -71,7 +71,7 @@ asyncio.run(main())
 
 WAITRESS = """
 from systemd_handler import _auto; _auto.start()
-import os, signal, socket, sys, threading
+import os, signal, socket, sys, threading, time
 import waitress, waitress.server
 
 arrived, ends = threading.Event(), threading.Event()
@@ -85,7 +85,7 @@ def app(environ, start_response):
 
 listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
 addresses = [one.getsockname() for one in listeners]
-server = waitress.create_server(app, sockets=listeners)
+server = waitress.create_server(app, sockets=listeners, threads=1)
 every = list(server.map.values()) if len(listeners) > 1 else [server]
 servers = [one for one in every if isinstance(one, waitress.server.BaseWSGIServer)]
 
@@ -101,12 +101,24 @@ def connect(path=None):
 def answer(client):
     text = ""
     while not text.endswith("ok"):
-        text += client.recv(9999).decode()
+        part = client.recv(9999).decode()
+        if not part:
+            return "closed"
+        text += part
     return text.split()[1]
 
 def ask():
     kept = connect("/")
     print("kept:", answer(kept))
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writes, b"x")
+        while True:
+            time.sleep(0.01)
+    os.read(reads, 1)
+    os.kill(child, signal.SIGTERM)
+    print("child ended by signal:", os.waitpid(child, 0)[1])
     slow = connect("/slow")
     arrived.wait()
     new = connect()
@@ -114,10 +126,10 @@ def ask():
     while any(one.accepting for one in servers):
         pass
     new.sendall(b"GET / HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
-    print("new:", answer(new))
-    print("kept and idle:", kept.recv(9))
+    print("kept and idle:", answer(kept))
     ends.set()
     print("slow:", answer(slow))
+    print("new, which waited for the slow one:", answer(new))
 
 asking = threading.Thread(target=ask)
 asking.start()
@@ -126,9 +138,10 @@ asking.join()
 print("ended")
 """
 WAITRESS_TOLD = """kept: 200
-new: 200
-kept and idle: b''
+child ended by signal: 15
+kept and idle: closed
 slow: 200
+new, which waited for the slow one: 200
 ended
 """
 

@@ -8,6 +8,7 @@ get no answer. waitress does not know of SIGTERM, which ends it with all that it
 from __future__ import annotations
 
 import functools
+import os
 import time
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
@@ -65,6 +66,8 @@ def _watch_hypercorn(module: ModuleType) -> None:
 
 def _watch_waitress(module: ModuleType) -> None:
     """Have SIGTERM drain the server, where the program has no handler for it."""
+    if not (hasattr(module, "wasyncore") and hasattr(module.HTTPChannel, "total_outbufs_len")):
+        return  # a version that works otherwise
     for kind in (module.BaseWSGIServer, module.MultiSocketServer):
         kind.run = _until_drained(module, kind.run)
 
@@ -81,8 +84,16 @@ def _until_drained(module: ModuleType, run: Any) -> Any:
             return
         # The server on one socket has its map of what it polls by another name.
         polled = self.map if isinstance(self, module.MultiSocketServer) else self._map
-        told = _told(module, polled, self.adj)
-        signal.signal(signal.SIGTERM, lambda *_: told.pull_trigger())
+        told, process = _told(module, polled, self.adj), os.getpid()
+
+        def tell(number: int, _frame: object) -> None:
+            if os.getpid() == process:
+                told.pull_trigger()
+            else:  # a child, which shares the pipe to the server
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+
+        signal.signal(signal.SIGTERM, tell)
         try:
             run(self)
         finally:
