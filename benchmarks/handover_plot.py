@@ -74,8 +74,8 @@ def draw(path: Path, shown: list[tuple[str, list[dict[str, Any]], tuple[float, f
                 ax.axvspan(0, ended - began, color="#eeeeee", zorder=0)
             bottom.set_yscale("log")
             bottom.set_xlabel("seconds since the upgrade began")
-        axes[0][0].set_ylabel("answers a second")
-        axes[1][0].set_ylabel("ms, the longest of each 50 (x: failed)")
+        axes[0][0].set_ylabel("answers a second\n")
+        axes[1][0].set_ylabel("ms, longest of 50\n(x: failed)")
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
         pyplot.close(figure)
     # Lines that end in a space are matplotlib's.
