@@ -347,7 +347,9 @@ as over a network. Milliseconds from when a request was due to its answer, witho
 upgrade come {STILL:.0f} seconds in which nothing is done, and then a deploy that has nothing to change, which
 shows what Ansible alone takes of the same cores. Sent again are requests on a kept connection that the server
 had just closed. Memory is what the processes have resident, pages that they share counted for each; of one
-more upgrade, without requests. Made by `script/bench handover`.
+more upgrade, without requests. Ansible, which stands for another machine, runs as SCHED_IDLE, and the kernel does
+not share the processor out among sessions meanwhile, so that this counts (sched(7), autogroup). Made by
+`script/bench handover`.
 
 {_HEAD}
 {table}

@@ -181,3 +181,20 @@ def test_a_program_that_has_a_handler_for_sigterm_keeps_it() -> None:
         "1",
     )
     assert (result.returncode, result.stdout) == (0, "ended\n"), result.stderr
+
+
+def test_a_waitress_that_works_otherwise_is_left_alone() -> None:
+    program = """
+import types
+from systemd_handler import _draining
+class Server:
+    def run(self): pass
+module = types.ModuleType("waitress.server")
+module.BaseWSGIServer = module.MultiSocketServer = Server
+module.HTTPChannel = type("HTTPChannel", (), {})
+before = Server.run
+_draining.watch(module)
+print(Server.run is before)
+"""
+    result = _run(program)
+    assert (result.returncode, result.stdout) == (0, "True\n"), result.stderr

@@ -92,9 +92,8 @@ def _nice_of_group() -> int | None:
 def _be_nice(value: int, group: int | None) -> None:
     """Set the nice value, and that of the session: a value counts among the processes of one session alone."""
     if group is not None:
-        with contextlib.suppress(
-            OSError
-        ):  # not allowed in every container, and not ten times a second
+        # Not allowed in every container, and without CAP_SYS_ADMIN not ten times a second.
+        with contextlib.suppress(OSError):
             _AUTOGROUP.write_text(str(group))
     os.setpriority(os.PRIO_PROCESS, 0, value)
 
