@@ -71,10 +71,23 @@ asyncio.run(main())
 
 WAITRESS = """
 from systemd_handler import _auto; _auto.start()
-import os, signal, socket, sys, threading, time
+import os, select, signal, socket, sys, threading, time
 import waitress, waitress.server
+from systemd_handler import _draining
 
 arrived, ends = threading.Event(), threading.Event()
+
+class Clock:  # of the server's end: it stands still until the moment is to be over
+    now, looks = 0.0, 0
+    def monotonic(self):
+        self.looks += 1
+        return self.now
+
+clock = _draining.time = Clock()
+
+def at_work():
+    channels = [channel for one in servers for channel in list(one.active_channels.values())]
+    return sum(bool(channel.requests) for channel in channels)
 
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
@@ -123,9 +136,12 @@ def ask():
     arrived.wait()
     new = connect()
     os.kill(os.getpid(), signal.SIGTERM)
-    while any(one.accepting for one in servers):
+    while any(one.accepting for one in servers) or clock.looks < 10:  # some turns of its loop
         pass
     new.sendall(b"GET / HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
+    while at_work() < 2 and select.select([new], [], [], 0)[0] == []:  # which tells of its end
+        pass
+    clock.now = 1.0
     print("kept and idle:", answer(kept))
     ends.set()
     print("slow:", answer(slow))
