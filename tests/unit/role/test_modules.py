@@ -85,6 +85,18 @@ def test_root_is_asked_for_by_the_word_that_gives_it(monkeypatch: pytest.MonkeyP
     module.require_root()
 
 
+@pytest.mark.parametrize("text", ["", None], ids=["in no group", "a kernel without groups"])
+def test_a_session_that_the_kernel_does_not_group_is_left_alone(
+    text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = tmp_path / "autogroup"
+    if text is not None:
+        group.write_text(text)
+    monkeypatch.setattr(module, "_AUTOGROUP", group)
+    assert told(lambda _given, _check: {"changed": True}).told == {"changed": True}
+    assert (group.read_text() if group.exists() else None) == text
+
+
 def test_it_leaves_the_processor_to_what_serves() -> None:
     group = Path("/proc/self/autogroup")
 

@@ -82,11 +82,12 @@ def _giving_way() -> Iterator[None]:
 
 
 def _nice_of_group() -> int | None:
-    """The nice value of this session among all sessions, or None where the kernel does not group by them."""
+    """The nice value of this session among all sessions, or None where it is in no group of the kernel's."""
     try:
-        return int(_AUTOGROUP.read_text().split()[-1])  # of "/autogroup-25 nice 0"
+        words = _AUTOGROUP.read_text().split()  # "/autogroup-25 nice 0", or none at all
     except OSError:
         return None
+    return int(words[-1]) if words else None
 
 
 def _be_nice(value: int, group: int | None) -> None:
