@@ -10,6 +10,7 @@ over a network. Meanwhile every second release is a bad one: one that does not s
 from __future__ import annotations
 
 import argparse
+import collections
 import datetime
 import itertools
 import json
@@ -177,6 +178,13 @@ class Case:
         ]
         return f"| {' | '.join(map(str, cells))} |"
 
+    def failures(self) -> list[str]:
+        """What came instead of answers, and how often."""
+        found = collections.Counter(
+            one[4] for told in self.told for one in told["requests"] if one[3] is None
+        )
+        return [f"    {count} times: {words}" for words, count in found.most_common()]
+
     def _took(self, *what: str) -> list[float]:
         """Milliseconds to the answers of what was due meanwhile, the fastest first."""
         times = [one for name in what for one in self.times[name]]
@@ -317,7 +325,7 @@ def main() -> None:
             for case in cases:
                 case.run(given.rounds)
                 lines.append(case.line(system))
-                print(lines[-1], flush=True)
+                print(lines[-1], *case.failures(), sep="\n", flush=True)
                 title = case.title.strip("*")
                 shown.setdefault(title, (title, case.told, case.times["good"][0]))
                 # What there is counts also where it is ended before its end.

@@ -68,6 +68,65 @@ END = """
 asyncio.run(main())
 """
 
+#: In so many turns of the loop after a server was told to end, somebody connects, once in each.
+_TURNS = 12
+TOLD_UVICORN = """
+    import uvicorn
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
+    told, on_tick = asyncio.Event(), server.on_tick
+
+    async def take_turns_and_end(counter):
+        if server.started:
+            server.should_exit = True
+            told.set()
+            for _ in range(3):
+                await asyncio.sleep(0)
+        return await on_tick(counter)
+
+    server.on_tick = take_turns_and_end
+    serving = asyncio.create_task(server.serve([listener.dup()]))
+    await told.wait()
+"""
+TOLD_HYPERCORN = """
+    import hypercorn.asyncio, hypercorn.config
+    ends, started = asyncio.Event(), asyncio.Event()
+    config = hypercorn.config.Config()
+    config.bind = [f"fd://{listener.dup().detach()}"]
+    config.errorlog = None
+
+    async def told():
+        started.set()
+        await ends.wait()
+
+    serving = asyncio.create_task(hypercorn.asyncio.serve(app, config, shutdown_trigger=told))
+    await started.wait()
+    ends.set()
+"""
+#: As its command line does it.
+TOLD_HYPERCORN_WITH_SOCKETS = TOLD_HYPERCORN.replace(
+    "hypercorn.asyncio.serve(app, config, ",
+    "hypercorn.asyncio.run.worker_serve(wrap_app(app, 1, 'asgi'), config, sockets=config.create_sockets(), ",
+).replace("import hypercorn", "from hypercorn.utils import wrap_app; import hypercorn", 1)
+CONNECT = """
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    client = socket.create_connection(listener.getsockname())
+    client.sendall(b"GET / HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
+    await serving
+    listener.setblocking(False)
+    try:
+        listener.accept()
+    except BlockingIOError:  # the server has taken it
+        client.setblocking(False)
+        print(turns, client.recv(9999).partition(b"\\r")[0].decode())
+    else:
+        print(turns, "waits for the next server")
+
+import sys
+for turns in range(int(sys.argv[1])):
+    asyncio.run(main())
+"""
+
 
 WAITRESS = """
 from systemd_handler import _auto; _auto.start()
@@ -180,6 +239,20 @@ def test_a_request_that_comes_after_its_connection_is_answered(server: str) -> N
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("HTTP/1.1 200")
     assert result.stdout.endswith("ok\n")
+
+
+@pytest.mark.parametrize(
+    "server",
+    [TOLD_UVICORN, TOLD_HYPERCORN, TOLD_HYPERCORN_WITH_SOCKETS],
+    ids=["uvicorn", "hypercorn", "hypercorn with sockets"],
+)
+def test_whoever_connects_while_it_closes_is_answered_or_waits_for_the_next(server: str) -> None:
+    result = _run(BEGIN + server + CONNECT, str(_TURNS))
+    assert result.returncode == 0, result.stderr
+    told = [line.partition(" ")[2] for line in result.stdout.splitlines()]
+    answered = told.count("HTTP/1.1 200 ") + told.count("HTTP/1.1 200 OK")
+    waits = told.count("waits for the next server")
+    assert 0 < answered < _TURNS == answered + waits, result.stdout
 
 
 @pytest.mark.parametrize("sockets", ["1", "2"])

@@ -40,7 +40,7 @@ def start() -> None:
         from systemd_handler import _ready
 
         _ready.start()
-    for name in ("uvicorn.server", "hypercorn.asyncio.worker_context", "waitress.server"):
+    for name in ("uvicorn.server", "hypercorn.asyncio.run", "waitress.server"):
         when_imported(name, _drain)
     if not (under_journald(1) or under_journald(2)):
         return

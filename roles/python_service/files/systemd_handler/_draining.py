@@ -1,8 +1,9 @@
 """Has servers answer what they have accepted before they end.
 
 When uvicorn and hypercorn are told to end, they close the connections on which no request is
-under way. Among them is one that was just accepted, whose request they have not read yet: it would
-get no answer. waitress does not know of SIGTERM, which ends it with all that it is at work on.
+under way. Among them is one that was just accepted: they have not read its request yet, or asyncio
+has not even told them of it. It would get no answer. waitress does not know of SIGTERM, which ends
+it with all that it is at work on.
 """
 
 from __future__ import annotations
@@ -25,8 +26,23 @@ def watch(module: ModuleType) -> None:
     _SERVERS[module.__name__](module)
 
 
+async def _accept_no_more(listeners: list[Any]) -> None:
+    """Let a server become one of those connections that asyncio has accepted, before it is closed.
+
+    Of a connection that was accepted one turn of the loop before, asyncio tells a server in the
+    next. One that is closed in between does not take it, and nobody answers or closes it.
+    """
+    import asyncio  # a server that is here has loaded it
+
+    loop = asyncio.get_running_loop()
+    for listener in listeners:
+        loop.remove_reader(listener)
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+
+
 async def _moment() -> None:
-    import asyncio  # a server that waits here has loaded it
+    import asyncio
 
     for _ in range(_TURNS):
         await asyncio.sleep(_MOMENT / _TURNS)
@@ -38,6 +54,7 @@ def _watch_uvicorn(module: ModuleType) -> None:
 
     @functools.wraps(shutdown)
     async def accept_no_more_and_shut_down(self: Any, *arguments: Any, **named: Any) -> None:
+        await _accept_no_more([one for server in self.servers for one in server.sockets])
         for server in self.servers:
             server.close()
         await _moment()
@@ -46,21 +63,47 @@ def _watch_uvicorn(module: ModuleType) -> None:
     module.Server.shutdown = accept_no_more_and_shut_down
 
 
-def _watch_hypercorn(module: ModuleType) -> None:
-    """Have connections that wait learn a moment later of the end. A request ends their wait."""
-    initialize = module.WorkerContext.__init__
+def _watch_hypercorn(module: Any) -> None:
+    """Have a server accept no more a moment before it ends, and connections that wait learn of it a moment later."""
+    import contextvars  # asyncio has loaded it
+
+    listeners: contextvars.ContextVar[Any] = contextvars.ContextVar("listeners", default=())
+    serve, initialize = module.worker_serve, module.WorkerContext.__init__
+
+    @functools.wraps(serve)
+    async def serve_what_is_known(
+        app: Any, config: Any, *, sockets: Any = None, **named: Any
+    ) -> None:
+        def know(found: Any) -> Any:
+            listeners.set([*found.secure_sockets, *found.insecure_sockets])
+            return found
+
+        def create_sockets() -> Any:
+            del config.create_sockets
+            return know(config.create_sockets())
+
+        if sockets is None:
+            config.create_sockets = create_sockets
+        else:
+            know(sockets)
+        await serve(app, config, sockets=sockets, **named)
 
     @functools.wraps(initialize)
     def initialize_and_delay(self: Any, *arguments: Any, **named: Any) -> None:
         initialize(self, *arguments, **named)
-        wait = self.terminated.wait
+        wait, end = self.terminated.wait, self.terminated.set
 
         async def wait_a_moment_longer() -> None:
             await wait()
             await _moment()
 
-        self.terminated.wait = wait_a_moment_longer
+        async def accept_no_more_and_end() -> None:
+            await _accept_no_more(listeners.get())
+            await end()
 
+        self.terminated.wait, self.terminated.set = wait_a_moment_longer, accept_no_more_and_end
+
+    module.worker_serve = serve_what_is_known
     module.WorkerContext.__init__ = initialize_and_delay
 
 
@@ -136,6 +179,6 @@ def _told(module: ModuleType, polled: dict[int, Any], adjustments: Any) -> Any:
 
 _SERVERS = {
     "uvicorn.server": _watch_uvicorn,
-    "hypercorn.asyncio.worker_context": _watch_hypercorn,
+    "hypercorn.asyncio.run": _watch_hypercorn,
     "waitress.server": _watch_waitress,
 }
