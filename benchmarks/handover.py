@@ -183,7 +183,7 @@ class Case:
         found = collections.Counter(
             one[4] for told in self.told for one in told["requests"] if one[3] is None
         )
-        return [f"    {count} times: {words}" for words, count in found.most_common()]
+        return [f"    {count} times: {words!r}" for words, count in found.most_common()]
 
     def _took(self, *what: str) -> list[float]:
         """Milliseconds to the answers of what was due meanwhile, the fastest first."""

@@ -13,8 +13,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
 
-#: Seconds until a server that was started has to accept connections.
-_LIMIT = 30
+#: Seconds. It guards against hanging alone.
+_LIMIT = 60
 
 
 def say(log: object) -> None:
@@ -67,7 +67,7 @@ def visit(command: str, *paths: str) -> None:
     time.sleep(1)  # some log what failed only after they answered
     server.send_signal(signal.SIGINT)
     try:
-        server.wait(10)
+        server.wait(2 * _LIMIT)
     except subprocess.TimeoutExpired:
         server.kill()
 
