@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterable
 
 #: Seconds. It guards against hanging alone.
-_LIMIT = 60
+_LIMIT = 120
 
 
 def say(log: object) -> None:
@@ -67,7 +67,7 @@ def visit(command: str, *paths: str) -> None:
     time.sleep(1)  # some log what failed only after they answered
     server.send_signal(signal.SIGINT)
     try:
-        server.wait(2 * _LIMIT)
+        server.wait(_LIMIT)
     except subprocess.TimeoutExpired:
         server.kill()
 

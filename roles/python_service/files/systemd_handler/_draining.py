@@ -14,6 +14,7 @@ import time
 
 TYPE_CHECKING = False  # `typing` costs more time to import than all of this package
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import ModuleType
     from typing import Any
 
@@ -26,11 +27,11 @@ def watch(module: ModuleType) -> None:
     _SERVERS[module.__name__](module)
 
 
-async def _accept_no_more(listeners: list[Any]) -> None:
-    """Let a server become one of those connections that asyncio has accepted, before it is closed.
+async def _accept_no_more(listeners: Iterable[Any]) -> None:
+    """Stop to accept, and wait until the servers have what was accepted.
 
-    Of a connection that was accepted one turn of the loop before, asyncio tells a server in the
-    next. One that is closed in between does not take it, and nobody answers or closes it.
+    asyncio accepts a connection in one turn of its loop, and gives it to a server in the next. One
+    that is closed in between does not get it, and nobody answers. uvloop has no such turn.
     """
     import asyncio  # a server that is here has loaded it
 
@@ -64,33 +65,35 @@ def _watch_uvicorn(module: ModuleType) -> None:
 
 
 def _watch_hypercorn(module: Any) -> None:
-    """Have a server accept no more a moment before it ends, and connections that wait learn of it a moment later."""
+    """Have a server accept no more before it ends, and connections that wait learn of its end a moment later."""
     import contextvars  # asyncio has loaded it
 
     listeners: contextvars.ContextVar[Any] = contextvars.ContextVar("listeners", default=())
     serve, initialize = module.worker_serve, module.WorkerContext.__init__
 
     @functools.wraps(serve)
-    async def serve_what_is_known(
+    async def serve_and_note_listeners(
         app: Any, config: Any, *, sockets: Any = None, **named: Any
     ) -> None:
-        def know(found: Any) -> Any:
-            listeners.set([*found.secure_sockets, *found.insecure_sockets])
-            return found
+        def noted(made: Any) -> Any:
+            listeners.set([*made.secure_sockets, *made.insecure_sockets])
+            return made
 
         def create_sockets() -> Any:
             del config.create_sockets
-            return know(config.create_sockets())
+            return noted(config.create_sockets())
 
         if sockets is None:
             config.create_sockets = create_sockets
         else:
-            know(sockets)
+            noted(sockets)
         await serve(app, config, sockets=sockets, **named)
 
     @functools.wraps(initialize)
     def initialize_and_delay(self: Any, *arguments: Any, **named: Any) -> None:
         initialize(self, *arguments, **named)
+        if not hasattr(self.terminated, "wait"):  # before 0.14 it is a flag
+            return
         wait, end = self.terminated.wait, self.terminated.set
 
         async def wait_a_moment_longer() -> None:
@@ -103,7 +106,7 @@ def _watch_hypercorn(module: Any) -> None:
 
         self.terminated.wait, self.terminated.set = wait_a_moment_longer, accept_no_more_and_end
 
-    module.worker_serve = serve_what_is_known
+    module.worker_serve = serve_and_note_listeners
     module.WorkerContext.__init__ = initialize_and_delay
 
 
